@@ -1,0 +1,130 @@
+# memkit-bench. `make help` lists what can be made; everything is built under build/$(FLAVOUR)/.
+# There is no list of sources: a file added, copied, renamed or deleted under impl/, harness/ or
+# tests/ is seen by the next make (scripts/units turns impl/ into rules).
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+FLAVOUR ?= release
+FLAVOURS ?= release asan tsan
+BUILDS ?= $(FLAVOURS)
+WITH_PAPI ?= 1
+PREFIX ?= /usr/local
+PYTHON ?= /usr/bin/python3
+FUZZ_SECONDS ?= 60
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+B := build/$(FLAVOUR)
+Q := $(if $(V),,@)
+
+optimise_release = -O2 -g
+optimise_debug = -Og -g -DMK_DEBUG
+optimise_tsan = -O1 -g -fno-omit-frame-pointer -fno-builtin-memcpy -fno-builtin-memmove -fno-builtin-memset
+optimise_asan = -O1 -g -fno-omit-frame-pointer
+sanitize_tsan = -fsanitize=thread
+sanitize_asan = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+sanitize := $(sanitize_$(FLAVOUR))
+optimise := $(or $(optimise_$(FLAVOUR)),$(error there is no flavour $(FLAVOUR): it is release, debug, tsan or asan))
+packages := hwloc libcjson $(filter-out 0,$(WITH_PAPI:1=papi))
+cppflags = -D_GNU_SOURCE -DMK_FLAVOUR='"$(FLAVOUR)"' -DMK_WITH_PAPI=$(WITH_PAPI) $(package_cflags) $(CPPFLAGS)
+cflags = -std=c11 $(optimise) $(sanitize) -Wall -Wextra -Wshadow -Wstrict-prototypes -Wpointer-arith \
+  -Werror=implicit-function-declaration -pthread $(CFLAGS)
+# Keeps the folder out of what is built; no part of the flags that are recorded and compared.
+unrecorded = -ffile-prefix-map=$(CURDIR)=.
+libs = $(package_libs) $(PEER_LIBS) -ldl -lm -pthread
+# Of a plug-in: only mk_plugin is seen from outside.
+so_flags = -fPIC -fvisibility=hidden -DMK_PLUGIN -DMK_HEADER_HASH=$(shell scripts/build_info hash)u
+
+harness := $(patsubst %.c,$(B)/%.o,$(wildcard harness/*.c harness/*/*.c))
+parts_of_tests = $(filter-out %/harness/main.o,$(harness)) $(UNITS) $(B)/inputs
+tests := $(patsubst %.c,$(B)/%,$(filter-out tests/test_main.c,$(wildcard tests/test_*.c)))
+fuzzers := $(patsubst %.c,$(B)/%,$(filter-out tests/fuzz_main.c,$(wildcard tests/fuzz_*.c)))
+stubs := $(patsubst %.c,$(B)/%.so,$(wildcard tests/stub_*.c))
+comma := ,
+so := $(B)/so/$(subst /,-,$(IMPL)).so
+
+submake = $(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+say = @$(if $(V),,printf '  %-3s %s\n' $(1) $@;) mkdir -p $(@D)
+# $(call keep,FILE) makes FILE of standard input, and leaves it alone when that would change nothing.
+keep = cat >$(1).$$$$ && if cmp -s $(1).$$$$ $(1); then rm $(1).$$$$; else mv $(1).$$$$ $(1); fi
+define compile
+$(call say,CC)
+$(Q)$(CC) $(cppflags) $(1) $(cflags) $(unrecorded) -MMD -MP -c $< -o $@
+endef
+define link
+$(call say,LD)
+$(Q)$(CC) $(cflags) $(1) $(LDFLAGS) $(filter %.o,$^) -o $@ $(libs)
+endef
+
+all: $(B)/memkit-bench $(B)/memkit.pc ## build/release/memkit-bench; FLAVOUR=debug|tsan|asan builds those beside it
+objects: $(harness) units ## compile everything, link nothing
+tests: $(tests) $(fuzzers) $(stubs) ## the test binaries
+	@:
+so: $(so) ## a plug-in from the tree: IMPL=map/chain+reclaim/leak
+demo: setup ## from nothing to a table and a plot: install what is missing, build, run, draw
+	+@$(submake) all
+	@mkdir -p results plots
+	$(B)/memkit-bench workloads/quickstart.json -o results/quickstart.json
+	$(PYTHON) scripts/plot.py results/quickstart.json -o plots
+check: setup ## every test; T=name picks some, FLAVOURS="release asan tsan" the builds
+	+@for f in $(FLAVOURS); do $(submake) all tests FLAVOUR=$$f || exit 1; done
+	@PYTHON=$(PYTHON) BUILDS='$(BUILDS)' tests/run $(T)
+check-all: ## as check, and the debug flavour, and a build by clang
+	+@$(submake) all tests CC=clang B=build/clang
+	+@$(submake) check FLAVOURS='release debug asan tsan' BUILDS='release debug asan tsan clang'
+bench: all ## the figures of docs/, measured anew
+	scripts/bench
+fuzz: ## mutate the corpora of the parsers under asan: FUZZ_SECONDS=60 each
+	+@$(submake) tests FLAVOUR=asan
+	@set -e; for f in $(notdir $(fuzzers)); do build/asan/tests/$$f -s $(FUZZ_SECONDS) tests/corpus/$${f#fuzz_}; done
+setup: ## install what is missing (Debian packages), or say how
+	@scripts/setup
+install: all ## into $(DESTDIR)$(PREFIX)
+	scripts/install install $(B) '$(DESTDIR)' '$(PREFIX)' $(FLAVOUR) '$(sanitize)'
+uninstall: ## what install put there
+	scripts/install uninstall $(B) '$(DESTDIR)' '$(PREFIX)' $(FLAVOUR)
+clean: ## delete build/
+	rm -rf build
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+# What goals need that compile here, rather than in a make of their own.
+ifneq ($(filter-out help clean setup demo check check-all fuzz uninstall,$(or $(MAKECMDGOALS),all)),)
+missing := $(shell for p in $(packages); do pkg-config --exists $$p || echo $$p; done)
+package_cflags := $(if $(missing),,$(shell pkg-config --cflags $(packages)))
+package_libs := $(if $(missing),,$(shell pkg-config --libs $(packages)))
+$(shell mkdir -p $(B) && scripts/units $(FLAVOUR) $(IMPL) | { $(call keep,$(B)/units.mk); })
+include $(B)/units.mk
+endif
+units: $(UNITS)
+
+$(B)/memkit-bench: $(harness) $(UNITS) $(B)/inputs
+	$(call link)
+$(tests): $(B)/tests/%: $(B)/tests/%.o $(B)/tests/test_main.o $(parts_of_tests)
+	$(call link)
+$(fuzzers): $(B)/tests/%: $(B)/tests/%.o $(B)/tests/fuzz_main.o $(parts_of_tests)
+	$(call link)
+$(so): $(SO_UNITS)
+	$(if $(IMPL),,$(error make so needs IMPL=kind/name, with +part/name behind it where a part is not the default))
+	$(call link,-shared -Wl$(comma)-Bsymbolic)
+$(SO_UNITS): $(wildcard impl/*.h)
+$(B)/%.o: %.c $(B)/flags
+	$(call compile)
+$(B)/tests/stub_%.so: tests/stub_%.c $(B)/flags
+	$(call say,SO)
+	$(Q)$(CC) $(cppflags) $(cflags) $(unrecorded) -fPIC -shared -MMD -MP $< -o $@
+$(B)/harness/build_info.o: private unrecorded += -I$(B)
+$(B)/harness/build_info.o: $(B)/build_info.gen.h
+$(B)/build_info.gen.h: $(B)/flags FORCE
+	@scripts/build_info header $(WITH_PAPI) <$< | { $(call keep,$@); }
+$(B)/memkit.pc: memkit.pc.in FORCE
+	@mkdir -p $(B)/include && ln -sfn $(CURDIR)/impl $(B)/include/memkit
+	@scripts/build_info pc $(FLAVOUR) '$(sanitize)' $(CURDIR)/$(B)/include | { $(call keep,$@); }
+
+# What the outcome depends on besides sources: flags (objects do) and the list of objects (links do).
+$(B)/flags: FORCE
+	@for p in $(missing); do echo "memkit-bench needs $$p, which pkg-config does not find: run scripts/setup" >&2; exit 1; done
+	@{ $(CC) --version | head -n 1; echo '$(subst ','\'',$(cppflags) $(cflags))'; } | { $(call keep,$@); }
+$(B)/inputs: FORCE
+	@echo '$(harness) $(UNITS) $(LDFLAGS) $(libs)' | { $(call keep,$@); }
+FORCE:
+.PHONY: all objects tests units so demo check check-all bench fuzz setup install uninstall clean help FORCE
+-include $(patsubst %.o,%.d,$(harness) $(UNITS) $(SO_UNITS)) $(wildcard $(B)/tests/*.d)

@@ -1,0 +1,43 @@
+/* build_info.c - the only user of build_info.gen.h, which make writes. */
+#include "build_info.h"
+
+#include "build_info.gen.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct mk_build_info info = {
+    .version = BUILD_VERSION,
+    .commit = BUILD_COMMIT,
+    .dirty = BUILD_DIRTY,
+    .compiler = BUILD_COMPILER,
+    .flags = BUILD_FLAGS,
+    .flavour = MK_FLAVOUR,
+    .header_hash = BUILD_HEADER_HASH,
+    .with_papi = MK_WITH_PAPI,
+    .hwloc_version = BUILD_HWLOC_VERSION,
+    .papi_version = BUILD_PAPI_VERSION,
+    .cjson_version = BUILD_CJSON_VERSION,
+};
+
+const struct mk_build_info *mk_build_info(void) {
+    return &info;
+}
+
+const char *mk_build_untrustworthy(void) {
+    static const struct {
+        const char *flavour, *reason;
+    } known[] = {
+        {"debug", "debug build: not optimised"},
+        {"tsan", "tsan build: ThreadSanitizer slows every memory access"},
+        {"asan", "asan build: AddressSanitizer slows every memory access"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(info.flavour, known[i].flavour) == 0) return known[i].reason;
+    }
+#ifndef __OPTIMIZE__
+    return "built without optimisation";
+#else
+    return NULL;
+#endif
+}

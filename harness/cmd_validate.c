@@ -1,0 +1,127 @@
+/* cmd_validate.c - `memkit-bench validate`: checks workload and result files without running anything;
+ * prints their schema and their page of reference. */
+#include <stdlib.h>
+
+#include "commands.h"
+#include "json.h"
+#include "result.h"
+#include "schema.h"
+#include "workload.h"
+
+#define RESULT_BYTES_MAX ((size_t)1 << 30)
+
+static const char help[] =
+    "usage: memkit-bench validate FILE...\n"
+    "       memkit-bench validate --schema workload|result\n"
+    "       memkit-bench validate --reference workload|result\n"
+    "\n"
+    "Checks workload and result files; which of them a file is, its \"schema\" says. Prints FILE: ok, or the\n"
+    "first syntax error, or all other errors, as file:line:col: error: ... . FILE - is standard input.\n"
+    "\n"
+    "  --schema NAME      print the JSON Schema of a format\n"
+    "  --reference NAME   print the page of reference of a format (Markdown)\n"
+    "  --help             this text\n"
+    "\n"
+    "Exit status: 0 all files are fine, 2 some are not.\n";
+
+/* Checks a parsed document; complaints stay in it. */
+static void check_workload(struct mk_json *doc) {
+    struct mk_workload workload;
+    mk_workload_from_json(doc, &workload);
+    mk_record_free(&mk_workload_record, &workload);
+}
+
+static void check_result(struct mk_json *doc) {
+    void *result = mk_need(1, mk_result_record.size);
+    mk_json_read_record(doc, MK_JSON_ROOT, &mk_result_record, result);
+    mk_record_free(&mk_result_record, result);
+    free(result);
+}
+
+static const struct format {
+    const char *name; /* on the command line */
+    const char *id;   /* in the file */
+    const struct mk_record *record;
+    void (*check)(struct mk_json *doc);
+} formats[] = {
+    {"workload", "memkit.workload/1", &mk_workload_record, check_workload},
+    {"result", MK_RESULT_SCHEMA, &mk_result_record, check_result},
+};
+#define FORMATS (sizeof formats / sizeof *formats)
+
+static void check_document(struct mk_json *doc) {
+    const char *ids[FORMATS + 1] = {0};
+    uint32_t schema = mk_json_get(doc, MK_JSON_ROOT, "schema");
+    const char *id = mk_json_text(doc, schema);
+    if (mk_json_type(doc, MK_JSON_ROOT) != MK_JSON_OBJECT) {
+        mk_json_error(doc, MK_JSON_ROOT, "the document must be an object");
+        return;
+    }
+    if (schema == MK_JSON_NONE) {
+        mk_json_error(doc, MK_JSON_ROOT, "missing key \"schema\", which says what the file is: \"%s\" or \"%s\"",
+                      formats[0].id, formats[1].id);
+        return;
+    }
+    for (size_t i = 0; i < FORMATS; i++) {
+        ids[i] = formats[i].id;
+        if (id && strcmp(id, formats[i].id) == 0) {
+            formats[i].check(doc);
+            return;
+        }
+    }
+    mk_json_error(doc, schema, "\"schema\" must be \"%s\" or \"%s\"%s", formats[0].id, formats[1].id,
+                  id ? mk_json_suggest(doc, id, ids) : "");
+}
+
+/* Returns 0 after "FILE: ok", or -1 after its errors. */
+static int validate(const char *path) {
+    struct mk_json *doc;
+    struct mk_text report = {0};
+    if (!mk_json_read_file(path, RESULT_BYTES_MAX, &doc)) check_document(doc);
+    int failed = mk_json_errors(doc) ? -1 : 0;
+    mk_json_report(doc, &report);
+    if (failed) fputs(report.at, stderr);
+    else printf("%s: ok\n", mk_json_path(doc));
+    mk_text_free(&report);
+    mk_json_free(doc);
+    return failed;
+}
+
+/* Prints what the option asks for about the format called `name`. */
+static int print_format(const char *option, const char *name) {
+    struct mk_text text = {0};
+    struct mk_err err;
+    const struct format *format = NULL;
+    for (size_t i = 0; i < FORMATS && name; i++) {
+        if (strcmp(formats[i].name, name) == 0) format = &formats[i];
+    }
+    if (!format) {
+        fprintf(stderr, "memkit-bench validate: %s wants one of workload, result\n", option);
+        return MK_EXIT_USAGE;
+    }
+    if (strcmp(option, "--schema") == 0) mk_schema_write(&text, format->record, format->id);
+    else mk_schema_write_reference(&text, format->record, format->id);
+    int failed = mk_text_save(&text, "-", &err);
+    if (failed) fprintf(stderr, "memkit-bench validate: %s\n", err.text);
+    mk_text_free(&text);
+    return failed ? MK_EXIT_USAGE : 0;
+}
+
+int mk_cmd_validate(int argc, char **argv) {
+    int failed = 0;
+    const char *option = argc > 1 ? argv[1] : "";
+    if (strcmp(option, "--help") == 0) {
+        fputs(help, stdout);
+        return 0;
+    }
+    if (strcmp(option, "--schema") == 0 || strcmp(option, "--reference") == 0) {
+        return print_format(option, argc == 3 ? argv[2] : NULL);
+    }
+    if (argc < 2 || (option[0] == '-' && option[1])) {
+        if (argc > 1) fprintf(stderr, "memkit-bench validate: unknown option %s\n", option);
+        fputs("usage: memkit-bench validate FILE... (see --help)\n", stderr);
+        return MK_EXIT_USAGE;
+    }
+    for (int i = 1; i < argc; i++) failed |= validate(argv[i]);
+    return failed ? MK_EXIT_USAGE : 0;
+}

@@ -1,0 +1,23 @@
+/* commands.h - the subcommands. Each takes its own name as argv[0] and returns the exit status. */
+#ifndef MK_COMMANDS_H
+#define MK_COMMANDS_H
+
+/* Exit statuses (docs/guide.md): several causes give the first of 128+n, 2, 4, 6, 3, 1, 5. */
+enum mk_exit {
+    MK_EXIT_FINE = 0,
+    MK_EXIT_REGRESSION = 1,
+    MK_EXIT_USAGE = 2,
+    MK_EXIT_UNMEASURED = 3,
+    MK_EXIT_FAULT = 4,
+    MK_EXIT_INCONCLUSIVE = 5,
+    MK_EXIT_BROKEN = 6
+};
+
+int mk_cmd_run(int argc, char **argv);
+int mk_cmd_plan(int argc, char **argv);
+int mk_cmd_validate(int argc, char **argv);
+int mk_cmd_list(int argc, char **argv);
+int mk_cmd_merge(int argc, char **argv);
+int mk_cmd_doctor(int argc, char **argv);
+
+#endif

@@ -1,0 +1,251 @@
+/* listing.c - see listing.h. */
+#include "listing.h"
+
+#include <stdlib.h>
+
+#include "counter.h"
+#include "keys.h"
+#include "registry.h"
+#include "text.h"
+
+/* ---- the tables --------------------------------------------------------------------------------- */
+
+#define TEXT(STRUCT, MEMBER, HELP) \
+    {.name = #MEMBER, .type = MK_FIELD_TEXT, .flags = MK_FIELD_NULLABLE, .offset = MK_AT(STRUCT, MEMBER), .help = HELP}
+#define LIST(STRUCT, MEMBER, TYPE, HELP) \
+    {.name = #MEMBER, .type = TYPE, .offset = MK_LIST_AT(STRUCT, MEMBER), .help = HELP}
+#define PARTS(STRUCT, MEMBER, RECORD, HELP)                                               \
+    {.name = #MEMBER, .type = MK_FIELD_RECORD_LIST, .offset = MK_LIST_AT(STRUCT, MEMBER), \
+     .record = &(RECORD), .help = HELP}
+
+static const struct mk_field op_fields[] = {
+    TEXT(mk_listed_op, name, "as workloads call it"),
+    TEXT(mk_listed_op, operand, "none, key, fresh, block"),
+    {.name = "units", .type = MK_FIELD_U32, .offset = MK_AT(mk_listed_op, units), .help = "its time is divided by"},
+    TEXT(mk_listed_op, help, "what it does"),
+    {0},
+};
+static const struct mk_record op_record = {"operation", sizeof(struct mk_listed_op), op_fields, "one operation"};
+
+static const struct mk_field kind_fields[] = {
+    TEXT(mk_listed_kind, name, "as workloads call it"),
+    TEXT(mk_listed_kind, summary, "what it is"),
+    PARTS(mk_listed_kind, operations, op_record, "its operations"),
+    {0},
+};
+static const struct mk_record kind_record = {"kind", sizeof(struct mk_listed_kind), kind_fields, "one kind"};
+
+static const struct mk_field param_fields[] = {
+    TEXT(mk_listed_param, name, "as in kind/name[name=value]"),
+    TEXT(mk_listed_param, preset, "what it is by itself"),
+    {.name = "min", .type = MK_FIELD_U64, .offset = MK_AT(mk_listed_param, min), .help = "numbers: smallest"},
+    {.name = "max", .type = MK_FIELD_U64, .offset = MK_AT(mk_listed_param, max), .help = "numbers: largest"},
+    TEXT(mk_listed_param, choices, "all of them; of a number those that [*] stands for"),
+    TEXT(mk_listed_param, help, "what it changes"),
+    {0},
+};
+static const struct mk_record param_record = {"parameter", sizeof(struct mk_listed_param), param_fields, "a variant"};
+
+static const struct mk_field progress_fields[] = {
+    TEXT(mk_listed_progress, operation, "operation"),
+    TEXT(mk_listed_progress, progress, "blocking, obstruction-free, lock-free, wait-free"),
+    {0},
+};
+static const struct mk_record progress_record = {"progress", sizeof(struct mk_listed_progress), progress_fields,
+                                                 "progress of one operation"};
+
+static const struct mk_field impl_fields[] = {
+    TEXT(mk_listed_impl, identity, "kind/name"),
+    TEXT(mk_listed_impl, summary, "what it is"),
+    TEXT(mk_listed_impl, parts, "compiled-in parts it takes by itself"),
+    LIST(mk_listed_impl, compositions, MK_FIELD_TEXT_LIST, "with other parts"),
+    LIST(mk_listed_impl, value_bytes, MK_FIELD_U64_LIST, "sizes of values; empty where it has none"),
+    PARTS(mk_listed_impl, parameters, param_record, "declared variants"),
+    LIST(mk_listed_impl, capabilities, MK_FIELD_TEXT_LIST, "what it can, and what it is"),
+    PARTS(mk_listed_impl, progress, progress_record, "by operation, where stated"),
+    {0},
+};
+static const struct mk_record impl_record = {"implementation", sizeof(struct mk_listed_impl), impl_fields,
+                                             "one implementation"};
+
+static const struct mk_field counter_fields[] = {
+    TEXT(mk_listed_counter, name, "as workloads call it"),
+    TEXT(mk_listed_counter, help, "what is counted"),
+    TEXT(mk_listed_counter, backend, "who counts it here; null = nobody"),
+    TEXT(mk_listed_counter, event, "native event"),
+    TEXT(mk_listed_counter, unavailable, "why nobody does"),
+    {0},
+};
+static const struct mk_record counter_record = {"counter", sizeof(struct mk_listed_counter), counter_fields,
+                                                "one logical counter"};
+
+static const struct mk_field choice_fields[] = {
+    TEXT(mk_listed_choice, name, "as workloads call it"),
+    TEXT(mk_listed_choice, help, "what it means"),
+    {0},
+};
+static const struct mk_record choice_record = {"choice", sizeof(struct mk_listed_choice), choice_fields, "one word"};
+
+static const struct mk_field listing_fields[] = {
+    TEXT(mk_listing, schema, "memkit.list/1"),
+    PARTS(mk_listing, kinds, kind_record, "kinds"),
+    PARTS(mk_listing, impls, impl_record, "implementations"),
+    PARTS(mk_listing, counters, counter_record, "counters"),
+    {.name = "topology", .type = MK_FIELD_RECORD, .offset = MK_AT(mk_listing, topology),
+     .record = &mk_topo_machine_record, .help = "the machine"},
+    PARTS(mk_listing, placements, choice_record, "pin: how threads are put onto PUs"),
+    PARTS(mk_listing, memory_policies, choice_record, "memory: where pages come from"),
+    PARTS(mk_listing, distributions, choice_record, "keys.distribution"),
+    PARTS(mk_listing, key_forms, choice_record, "keys.form"),
+    {0},
+};
+const struct mk_record mk_listing_record = {"listing", sizeof(struct mk_listing), listing_fields, "what there is"};
+
+/* ---- kinds and implementations ------------------------------------------------------------------ */
+
+static char *copy(const char *text) {
+    return text ? mk_need_text(text) : NULL;
+}
+
+int mk_listing_kinds(struct mk_listing *listing, struct mk_err *err) {
+    static const char *const operands[] = {"none", "key", "fresh", "block"};
+    (void)err;
+    for (size_t i = 0; i < mk_registry_kinds(); i++) {
+        const struct mk_kind *from = mk_registry_kind_at(i);
+        struct mk_listed_kind *kind = mk_grow(&listing->kinds, &listing->kinds_n, sizeof *kind);
+        kind->name = copy(from->name);
+        kind->summary = copy(from->summary);
+        for (const struct mk_op_desc *op = from->ops; op && op->name; op++) {
+            struct mk_listed_op *listed = mk_grow(&kind->operations, &kind->operations_n, sizeof *listed);
+            listed->name = copy(op->name);
+            listed->operand = copy(operands[op->operand]);
+            listed->units = op->units;
+            listed->help = copy(op->help);
+        }
+    }
+    return 0;
+}
+
+static void list_capabilities(struct mk_listed_impl *impl, uint64_t caps) {
+    static const struct {
+        uint64_t cap;
+        const char *name;
+    } known[] = {
+        {MK_DEFAULT, "default of its kind"}, {MK_FLOOR, "floor"}, {MK_TEST_ONLY, "only when named"},
+        {MK_CONCURRENT, "concurrent"}, {MK_GROWS, "grows"}, {MK_ORDERED, "ordered"}, {MK_WRAPPER, "wraps another"},
+        {MK_FIXED_SIZE, "one block size"}, {MK_BULK_FREE, "frees all at once"}, {MK_CROSS_FREE, "cross-thread free"},
+        {MK_CHECKS_FREE, "refuses wrong frees"}, {MK_NEVER_FREES, "never frees"},
+        {MK_UNLINKED_OK, "readers may stand on unlinked nodes"}, {MK_BOUNDED, "bounded garbage"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (!(caps & known[i].cap)) continue;
+        *(char **)mk_grow(&impl->capabilities, &impl->capabilities_n, sizeof(char *)) = copy(known[i].name);
+    }
+}
+
+static void list_progress(struct mk_listed_impl *impl, const struct mk_impl *from) {
+    static const char *const names[] = {"", "blocking", "obstruction-free", "lock-free", "wait-free"};
+    uint32_t seen = 0;
+    for (const struct mk_op_desc *op = from->kind->ops; op && op->name; op++) {
+        if (!from->progress[op->code] || seen & 1u << op->code) continue; /* several words, one operation */
+        seen |= 1u << op->code;
+        struct mk_listed_progress *progress = mk_grow(&impl->progress, &impl->progress_n, sizeof *progress);
+        progress->operation = copy(op->name);
+        progress->progress = copy(names[from->progress[op->code]]);
+    }
+}
+
+static void list_parameters(struct mk_listed_impl *impl, const struct mk_param *from) {
+    for (; from && from->name; from++) {
+        struct mk_listed_param *param = mk_grow(&impl->parameters, &impl->parameters_n, sizeof *param);
+        param->name = copy(from->name);
+        param->preset = copy(from->preset);
+        param->choices = copy(from->choices);
+        param->help = copy(from->help);
+        param->min = from->type == MK_PARAM_NUMBER ? from->min : 0;
+        param->max = from->type == MK_PARAM_NUMBER ? from->max : 0;
+    }
+}
+
+static struct mk_listed_impl *begin_impl(struct mk_listing *listing, const struct mk_impl *from, char *identity) {
+    struct mk_listed_impl *impl = mk_grow(&listing->impls, &listing->impls_n, sizeof *impl);
+    impl->identity = identity;
+    impl->summary = copy(from->summary);
+    impl->parts = copy(from->parts ? from->parts : "");
+    list_parameters(impl, from->params);
+    list_capabilities(impl, from->caps);
+    list_progress(impl, from);
+    return impl;
+}
+
+static void add_value_size(struct mk_listed_impl *impl, uint64_t bytes) {
+    for (size_t i = 0; i < impl->value_bytes_n; i++) {
+        if (impl->value_bytes[i] == bytes) return;
+    }
+    if (bytes) *(uint64_t *)mk_grow(&impl->value_bytes, &impl->value_bytes_n, sizeof bytes) = bytes;
+}
+
+/* Units of one implementation stand together in the registry, the one with default parts first. */
+int mk_listing_impls(struct mk_listing *listing, struct mk_err *err) {
+    struct mk_listed_impl *impl = NULL;
+    (void)err;
+    for (size_t i = 0; i < mk_registry_count(); i++) {
+        const struct mk_impl *from = mk_registry_at(i), *before = i ? mk_registry_at(i - 1) : NULL;
+        char *identity = mk_need_format("%s/%s", from->kind->name, from->name);
+        if (impl && strcmp(impl->identity, identity) == 0) free(identity);
+        else impl = begin_impl(listing, from, identity);
+        add_value_size(impl, from->value_bytes);
+        bool other_parts = from->chosen && from->chosen[0];
+        if (other_parts && (!before || strcmp(before->chosen, from->chosen) != 0 || strcmp(before->name, from->name) != 0))
+            *(char **)mk_grow(&impl->compositions, &impl->compositions_n, sizeof(char *)) =
+                mk_need_format("%s%s", impl->identity, from->chosen);
+    }
+    return 0;
+}
+
+/* ---- counters, topology, distributions ---------------------------------------------------------- */
+
+int mk_listing_counters(struct mk_listing *listing, struct mk_err *err) {
+    const char *names[MK_COUNT_IDS];
+    struct mk_counter_plan plan;
+    for (int id = 0; id < MK_COUNT_IDS; id++) names[id] = mk_counter_names[id].name;
+    if (mk_counter_open(&plan, names, MK_COUNT_IDS, "auto", err)) return -1;
+    for (uint32_t i = 0; i < plan.count; i++) {
+        const struct mk_counter *from = &plan.counter[i];
+        struct mk_listed_counter *counter = mk_grow(&listing->counters, &listing->counters_n, sizeof *counter);
+        counter->name = copy(from->name);
+        counter->help = copy(mk_counter_names[from->id].help);
+        counter->backend = from->backend ? copy(from->backend->name) : NULL;
+        counter->event = from->backend ? copy(from->event) : NULL;
+        counter->unavailable = from->backend ? NULL : copy(from->reason);
+    }
+    return 0;
+}
+
+static void add_choice(struct mk_listed_choice **list, size_t *n, const char *name, const char *help) {
+    struct mk_listed_choice *choice = mk_grow(list, n, sizeof *choice);
+    choice->name = copy(name);
+    choice->help = copy(help);
+}
+
+int mk_listing_topology(struct mk_listing *listing, struct mk_err *err) {
+    struct mk_topo *topo;
+    if (mk_topo_load(&topo, err)) return -1;
+    mk_record_copy(&mk_topo_machine_record, &listing->topology, mk_topo_machine(topo));
+    mk_topo_free(topo);
+    for (const struct mk_topo_policy *policy = mk_topo_policies; policy->name; policy++)
+        add_choice(&listing->placements, &listing->placements_n, policy->name, policy->help);
+    for (const struct mk_topo_policy *policy = mk_topo_memory_policies; policy->name; policy++)
+        add_choice(&listing->memory_policies, &listing->memory_policies_n, policy->name, policy->help);
+    return 0;
+}
+
+int mk_listing_distributions(struct mk_listing *listing, struct mk_err *err) {
+    (void)err;
+    for (size_t i = 0; i < MK_DISTRIBUTIONS; i++)
+        add_choice(&listing->distributions, &listing->distributions_n, mk_distribution_names[i].name,
+                   mk_distribution_names[i].help);
+    for (size_t i = 0; i < MK_KEY_FORMS; i++)
+        add_choice(&listing->key_forms, &listing->key_forms_n, mk_key_form_names[i].name, mk_key_form_names[i].help);
+    return 0;
+}

@@ -1,0 +1,270 @@
+/* options.c - see options.h. One table for parsing, help and suggestions. */
+#include "options.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "commands.h"
+#include "compose.h"
+#include "counter.h"
+#include "registry.h"
+#include "topo.h"
+
+enum option_id {
+    OPT_OUT = 'o', OPT_HELP = 'h',
+    OPT_IMPL = 256, OPT_THREADS, OPT_PIN, OPT_PROCESSES, OPT_ROUNDS, OPT_ROUND_MS, OPT_BUDGET, OPT_COUNTERS,
+    OPT_REQUIRE_COUNTERS, OPT_SEED, OPT_SET, OPT_SHARD, OPT_PLUGIN, OPT_FLAVOUR, OPT_IN_PROCESS, OPT_TIMEOUT,
+    OPT_CSV, OPT_MARKDOWN, OPT_STRICT, OPT_STRICT_ENV, OPT_QUIET, OPT_COLOR, OPT_TOPOLOGY, OPT_JSON
+};
+
+enum { FOR_RUN = 1, FOR_PLAN = 2 };
+
+static const struct known {
+    const char *name, *value, *help;
+    int id, commands;
+} known[] = {
+    {"output", "FILE|-", "where the result goes (- = standard output; default results/NAME-TIME.json)", OPT_OUT, FOR_RUN},
+    {"impl", "GLOB", "run these instead of the file's \"impls\" (may be repeated)", OPT_IMPL, FOR_RUN | FOR_PLAN},
+    {"threads", "LIST", "thread counts such as 1,2,4 instead of the file's", OPT_THREADS, FOR_RUN | FOR_PLAN},
+    {"pin", "POLICY", "compact, scatter, cores, numa, none, or PUs such as 0,2,4-7", OPT_PIN, FOR_RUN | FOR_PLAN},
+    {"processes", "N", "worker processes: the unit of every interval", OPT_PROCESSES, FOR_RUN | FOR_PLAN},
+    {"rounds", "N", "timed rounds of each cell in each process", OPT_ROUNDS, FOR_RUN | FOR_PLAN},
+    {"round-ms", "MS", "how long a round is", OPT_ROUND_MS, FOR_RUN | FOR_PLAN},
+    {"budget", "TIME", "fewer rounds and processes, so that it takes about this long (90s, 2m, 1h)", OPT_BUDGET, FOR_RUN | FOR_PLAN},
+    {"counters", "BACKEND", "auto, papi, perf, sw or none", OPT_COUNTERS, FOR_RUN},
+    {"require-counters", NULL, "exit 3 when a counter asked for is not to be had", OPT_REQUIRE_COUNTERS, FOR_RUN},
+    {"seed", "N", "makes every choice anew; the same seed makes the same ones", OPT_SEED, FOR_RUN | FOR_PLAN},
+    {"set", "KEY=VALUE", "change one key of the workload, as in keys.count=10000 (may be repeated)", OPT_SET, FOR_RUN | FOR_PLAN},
+    {"shard", "I/N", "run the I-th of N parts; join them with merge", OPT_SHARD, FOR_RUN | FOR_PLAN},
+    {"plugin", "SO", "load implementations from a shared object (may be repeated)", OPT_PLUGIN, FOR_RUN | FOR_PLAN},
+    {"flavour", "F", "workers of another build: release, debug, tsan, asan", OPT_FLAVOUR, FOR_RUN},
+    {"in-process", NULL, "no worker processes: for debuggers", OPT_IN_PROCESS, FOR_RUN},
+    {"timeout", "TIME", "end a cell that takes longer (default: 20 times what is expected, 60s at least)", OPT_TIMEOUT, FOR_RUN},
+    {"csv", "FILE", "write the table as CSV too", OPT_CSV, FOR_RUN},
+    {"markdown", "FILE", "write the table as Markdown too", OPT_MARKDOWN, FOR_RUN},
+    {"strict", NULL, "exit 5 when a figure is untrustworthy", OPT_STRICT, FOR_RUN},
+    {"strict-env", NULL, "exit 3 when the environment spoils the measurement", OPT_STRICT_ENV, FOR_RUN},
+    {"quiet", NULL, "no progress, no table", OPT_QUIET, FOR_RUN},
+    {"topology", "STR", "plan for another machine, described as hwloc does: \"pack:2 core:8 pu:2\"", OPT_TOPOLOGY, FOR_PLAN},
+    {"json", NULL, "print the plan as JSON", OPT_JSON, FOR_PLAN},
+    {"color", "WHEN", "auto, always or never (NO_COLOR is honoured)", OPT_COLOR, FOR_RUN},
+    {"help", NULL, "this", OPT_HELP, FOR_RUN | FOR_PLAN},
+};
+#define KNOWN (sizeof known / sizeof *known)
+
+void mk_options_help(const char *command) {
+    bool plan = strcmp(command, "plan") == 0;
+    if (plan) {
+        printf("usage: memkit-bench plan WORKLOAD.json [options]\n\n"
+               "Shows what `run` would do, and runs nothing: every cell, its threads and their PUs, what is skipped\n"
+               "and why, how long it takes and how much memory it needs.\n\noptions:\n");
+    } else {
+        printf("usage: memkit-bench [run] WORKLOAD.json [options]\n\n"
+               "Runs a workload file against the implementations it names, prints a table and keeps everything that\n"
+               "was measured in one JSON file.\n\noptions:\n");
+    }
+    for (size_t i = 0; i < KNOWN; i++) {
+        char head[48];
+        if (!(known[i].commands & (plan ? FOR_PLAN : FOR_RUN))) continue;
+        snprintf(head, sizeof head, "%s--%s%s%s", known[i].id < 256 ? (known[i].id == 'o' ? "-o, " : "-h, ") : "",
+                 known[i].name, known[i].value ? " " : "", known[i].value ? known[i].value : "");
+        printf("  %-24s %s\n", head, known[i].help);
+    }
+    if (plan) {
+        printf("\nexample:\n  memkit-bench plan workloads/quickstart.json --topology \"pack:2 core:16 pu:2\"\n");
+    } else {
+        printf("\nexamples:\n"
+               "  memkit-bench workloads/quickstart.json\n"
+               "  memkit-bench workloads/ycsb/b.json --impl 'map/*' --threads 1,2 --set keys.count=100000\n"
+               "  memkit-bench workloads/ycsb/a.json --budget 1m -o a.json && scripts/plot.py a.json -o plots\n"
+               "\nexit status: 0 fine; 2 bad usage or input; 3 could not measure; 4 a failed check;\n"
+               "5 untrustworthy (--strict); 6 a worker failed; 128+n ended by signal n (the result is kept)\n");
+    }
+}
+
+/* ---- values -------------------------------------------------------------------------------- */
+
+static int say(const char *command, const char *format, const char *value) {
+    fprintf(stderr, "memkit-bench %s: ", command);
+    fprintf(stderr, format, value);
+    fprintf(stderr, "\n");
+    return -1;
+}
+
+static int read_number(const char *command, const char *option, const char *text, uint64_t *out) {
+    char *end;
+    *out = strtoull(text, &end, 10);
+    if (*text >= '0' && *text <= '9' && !*end) return 0;
+    char *what = mk_need_format("--%s wants a whole number, not \"%%s\"", option);
+    say(command, what, text);
+    free(what);
+    return -1;
+}
+
+/* 90s, 2m, 1h, 500ms; a bare number is seconds. */
+static int read_time(const char *text, double *out_s) {
+    static const struct {
+        const char *unit;
+        double s;
+    } units[] = {{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"min", 60}, {"h", 3600}};
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || !(value > 0) || !isfinite(value)) return -1;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(end, units[i].unit) == 0) {
+            *out_s = value * units[i].s;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static int read_threads(const char *command, const char *text, struct mk_plan_options *plan) {
+    const char *all = text;
+    if (strcmp(text, "auto") == 0) return 0;
+    while (*text) {
+        char *end;
+        uint64_t n = strtoull(text, &end, 10);
+        if (end == text || *text < '0' || *text > '9' || n == 0 || n > 4096 || (*end && *end != ',')) {
+            return say(command, "--threads wants counts from 1 to 4096 such as 1,2,4, not \"%s\"", all);
+        }
+        *(uint64_t *)mk_grow(&plan->threads, &plan->threads_n, sizeof n) = n;
+        text = *end ? end + 1 : end;
+    }
+    return plan->threads_n ? 0 : say(command, "--threads wants counts such as 1,2,4, not \"%s\"", all);
+}
+
+static int read_shard(const char *command, const char *text, struct mk_plan_options *plan) {
+    unsigned i = 0, n = 0;
+    char rest;
+    if (sscanf(text, "%u/%u%c", &i, &n, &rest) != 2 || i < 1 || n < 1 || i > n || n > 10000) {
+        return say(command, "--shard wants I/N with 1 <= I <= N, not \"%s\"", text);
+    }
+    plan->shard = i;
+    plan->shards = n;
+    return 0;
+}
+
+static int set_text(char ***list, size_t *n, char *text) {
+    *(char **)mk_grow(list, n, sizeof *list) = text;
+    return 0;
+}
+
+static int take(const char *command, int id, char *value, struct mk_options *o) {
+    struct mk_plan_options *plan = &o->plan;
+    struct mk_err err;
+    switch (id) {
+    case OPT_OUT: o->out = value; return 0;
+    case OPT_IMPL: return set_text(&plan->impls, &plan->impls_n, value);
+    case OPT_THREADS: return read_threads(command, value, plan);
+    case OPT_PIN:
+        plan->pin = value;
+        return mk_topo_check_policy(value, &err) ? say(command, "--pin: %s", err.text) : 0;
+    case OPT_PROCESSES: return read_number(command, "processes", value, &plan->processes);
+    case OPT_ROUNDS: return read_number(command, "rounds", value, &plan->rounds);
+    case OPT_ROUND_MS: return read_number(command, "round-ms", value, &plan->round_ms);
+    case OPT_BUDGET:
+        return read_time(value, &plan->budget_s) ? say(command, "--budget wants a time such as 90s or 2m, not \"%s\"", value) : 0;
+    case OPT_TIMEOUT:
+        return read_time(value, &o->timeout_s) ? say(command, "--timeout wants a time such as 90s or 2m, not \"%s\"", value) : 0;
+    case OPT_COUNTERS:
+        plan->counters = value;
+        return mk_counter_check_choice(value, &err) ? say(command, "--counters: %s", err.text) : 0;
+    case OPT_REQUIRE_COUNTERS: plan->require_counters = true; return 0;
+    case OPT_SEED: plan->seed_given = true; return read_number(command, "seed", value, &plan->seed);
+    case OPT_SET:
+        if (!strchr(value, '=')) return say(command, "--set wants KEY=VALUE, not \"%s\"", value);
+        return set_text(&o->sets, &o->sets_n, value);
+    case OPT_SHARD: return read_shard(command, value, plan);
+    case OPT_PLUGIN: return set_text(&plan->plugins, &plan->plugins_n, value);
+    case OPT_FLAVOUR: o->flavour = value; return 0;
+    case OPT_IN_PROCESS: o->in_process = true; return 0;
+    case OPT_CSV: o->csv = value; return 0;
+    case OPT_MARKDOWN: o->markdown = value; return 0;
+    case OPT_STRICT: o->strict = true; return 0;
+    case OPT_STRICT_ENV: o->strict_env = true; return 0;
+    case OPT_QUIET: o->quiet = true; return 0;
+    case OPT_TOPOLOGY: o->topology = value; return 0;
+    case OPT_JSON: o->json = true; return 0;
+    case OPT_COLOR:
+        o->colour = value;
+        if (strcmp(value, "auto") == 0 || strcmp(value, "always") == 0 || strcmp(value, "never") == 0) return 0;
+        return say(command, "--color is auto, always or never, not \"%s\"", value);
+    default: o->help = true; return 0;
+    }
+}
+
+/* ---- parsing ------------------------------------------------------------------------------- */
+
+static int unknown_option(const char *command, int commands, const char *word) {
+    const char *names[KNOWN + 1];
+    size_t n = 0, length = strcspn(word, "=");
+    char name[64];
+    for (size_t i = 0; i < KNOWN; i++) {
+        if (known[i].commands & commands) names[n++] = known[i].name;
+    }
+    names[n] = NULL;
+    snprintf(name, sizeof name, "%.*s", (int)length, word);
+    const char *near = mk_nearest(name + strspn(name, "-"), names);
+    fprintf(stderr, "memkit-bench %s: no option \"%s\"", command, name);
+    if (near) fprintf(stderr, ", did you mean --%s?", near);
+    fprintf(stderr, " (memkit-bench %s --help)\n", command);
+    return -1;
+}
+
+int mk_options_read(int argc, char **argv, struct mk_options *options) {
+    const char *command = argv[0];
+    int commands = strcmp(command, "plan") == 0 ? FOR_PLAN : FOR_RUN, id;
+    struct option longs[KNOWN + 1] = {{0}};
+    size_t n = 0;
+    memset(options, 0, sizeof *options);
+    options->colour = "auto";
+    for (size_t i = 0; i < KNOWN; i++) {
+        if (!(known[i].commands & commands)) continue;
+        longs[n++] = (struct option){known[i].name, known[i].value ? required_argument : no_argument, NULL, known[i].id};
+    }
+    optind = 1;
+    opterr = 0;
+    while ((id = getopt_long(argc, argv, commands == FOR_RUN ? ":ho:" : ":h", longs, NULL)) != -1) {
+        if (id == ':') return say(command, "%s wants a value", argv[optind - 1]);
+        if (id == '?') return unknown_option(command, commands, argv[optind - 1]);
+        if (take(command, id, optarg, options)) return -1;
+    }
+    if (options->help) return 0;
+    if (optind == argc) return say(command, "which workload? (%s, for one)", "workloads/quickstart.json");
+    if (optind + 1 < argc) return say(command, "one workload at a time: \"%s\" is too many", argv[optind + 1]);
+    options->workload = argv[optind];
+    return 0;
+}
+
+void mk_options_free(struct mk_options *options) {
+    free(options->plan.impls);
+    free(options->plan.threads);
+    free(options->plan.plugins);
+    free(options->sets);
+}
+
+int mk_options_workload(const struct mk_options *options, struct mk_workload *workload) {
+    struct mk_err err;
+    for (size_t i = 0; i < options->plan.plugins_n; i++) {
+        if (mk_registry_load(options->plan.plugins[i], &err)) {
+            fprintf(stderr, "memkit-bench: %s\n", err.text);
+            return MK_EXIT_BROKEN;
+        }
+    }
+    if (mk_workload_read(options->workload, workload)) return MK_EXIT_USAGE;
+    for (size_t i = 0; i < options->sets_n; i++) {
+        char *key = mk_need_text(options->sets[i]);
+        char *equals = strchr(key, '=');
+        *equals = '\0';
+        int failed = mk_workload_set(workload, key, equals + 1, &err);
+        free(key);
+        if (failed) {
+            fprintf(stderr, "memkit-bench: --set %s: %s\n", options->sets[i], err.text);
+            mk_record_free(&mk_workload_record, workload);
+            return MK_EXIT_USAGE;
+        }
+    }
+    return 0;
+}

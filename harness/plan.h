@@ -1,0 +1,108 @@
+/* plan.h - workload x registry x machine x options: the list of cells, in the order they run.
+ *
+ * Pure and deterministic: the same inputs give the same plan, and nothing is run. A plan travels to
+ * workers over the wire, so it holds no pointer into the registry: implementations are named by
+ * identity and looked up again there.
+ */
+#ifndef MK_PLAN_H
+#define MK_PLAN_H
+
+#include "record.h"
+#include "workload.h"
+
+struct mk_topo;
+
+/* A comparison group: cells that see the same streams. */
+struct mk_plan_group {
+    uint32_t point;     /* index of the swept point */
+    uint32_t threads;
+    bool oversubscribed; /* threads > PUs */
+    char *label;        /* of the point */
+    uint64_t *pus;      /* by thread: OS index; UINT32_MAX = not pinned */
+    size_t pus_n;
+};
+
+struct mk_cell {
+    uint32_t index;
+    uint32_t group;
+    char *identity; /* map/chain[table=fixed]+hash/sip13 */
+    bool floor;
+    bool skipped;
+    bool elsewhere;     /* belongs to another shard */
+    char *reason;       /* why skipped */
+    bool kept;          /* instance kept through a process: filling costs more than five rounds */
+    uint64_t seed;
+    double expected_ns; /* of one round with filling */
+    uint64_t expected_bytes;
+};
+
+/* Points as the workers need them: the workload with the sweep applied. */
+struct mk_plan_point {
+    struct mk_workload workload;
+    char *label;
+    struct mk_workload_phase *phases; /* every default filled in */
+    size_t phases_n;
+};
+
+struct mk_plan {
+    char *kind;
+    uint64_t seed;
+    uint64_t processes, rounds;
+    char *pin;
+    char *counters_backend;
+    bool require_counters;
+    uint32_t shard, shards; /* 0: the whole plan */
+    uint64_t whole_digest;  /* of the plan that this one is a shard of */
+    char *topology; /* hwloc synthetic string of the machine it was made for */
+    struct mk_plan_point *points;
+    size_t points_n;
+    struct mk_plan_group *groups;
+    size_t groups_n;
+    struct mk_cell *cells;
+    size_t cells_n;
+    char **plugins;
+    size_t plugins_n;
+    double expected_s;      /* whole run */
+    uint64_t expected_bytes; /* peak of the largest cell, streams included */
+};
+
+extern const struct mk_record mk_plan_record, mk_cell_record, mk_plan_group_record;
+
+/* What the command line adds to the file. Zero = as the file says. */
+struct mk_plan_options {
+    char **impls;
+    size_t impls_n;
+    uint64_t *threads;
+    size_t threads_n;
+    const char *pin;
+    uint64_t processes, rounds, round_ms;
+    bool seed_given;
+    uint64_t seed;
+    double budget_s;
+    const char *counters; /* backend */
+    bool require_counters;
+    uint32_t shard, shards; /* I/N: 1-based; shards 0 = all */
+    char **plugins;
+    size_t plugins_n;
+};
+
+/* Returns 0 and a plan in *out (freed by mk_record_free(&mk_plan_record, out)), or -1 with err set:
+ * something named exactly cannot do the workload, or the machine cannot hold it. */
+int mk_plan_make(const struct mk_workload *workload, const struct mk_topo *topo,
+                 const struct mk_plan_options *options, struct mk_plan *out, struct mk_err *err);
+
+/* Returns the index of the workload group that `thread` of `threads` belongs to in a phase: groups
+ * take consecutive threads, fixed counts and shares first come, the rest to those that leave it open. */
+uint32_t mk_plan_group_of(const struct mk_workload_phase *phase, uint32_t threads, uint32_t thread);
+
+/* Returns how many threads a group gets, of `threads`. */
+uint32_t mk_plan_group_threads(const struct mk_workload_phase *phase, uint32_t threads, uint32_t group);
+
+/* Prints the plan for people. */
+struct mk_text;
+void mk_plan_print(const struct mk_plan *plan, struct mk_text *out);
+
+/* Returns a digest of everything that decides what is measured (not of expectations). */
+uint64_t mk_plan_digest(const struct mk_plan *plan);
+
+#endif

@@ -1,0 +1,39 @@
+/* registry.h - what there is to measure: the entries of the linker section `mk_impls`, of this
+ * program and of loaded plug-ins, sorted and checked. */
+#ifndef MK_REGISTRY_H
+#define MK_REGISTRY_H
+
+#include "impl_api.h"
+
+/* Walks the program's own entries. Returns 0, or -1 with err naming the first malformed entry: an
+ * identity registered twice, a name that is not its file's, a missing operation. Call once, first. */
+int mk_registry_open(struct mk_err *err);
+
+/* Adds the entries of a shared object. Refused with a sentence that says what to do: another ABI,
+ * other headers, another flavour, no entries, duplicates. The object stays loaded. */
+int mk_registry_load(const char *path, struct mk_err *err);
+
+/* Entries sorted by kind, name, parts, value size. Valid until the next load. */
+size_t mk_registry_count(void);
+const struct mk_impl *mk_registry_at(size_t i);
+
+/* Returns the entry, or NULL. `chosen` is "" for default parts, else as in identities
+ * ("+hash/sip13"). value_bytes 0 takes the smallest. */
+const struct mk_impl *mk_registry_find(const char *kind, const char *name, const char *chosen, uint32_t value_bytes);
+
+/* Returns the default (MK_DEFAULT) or the floor (MK_FLOOR) of a kind, or NULL. */
+const struct mk_impl *mk_registry_default(const char *kind);
+const struct mk_impl *mk_registry_floor(const char *kind);
+
+/* Kinds that have an entry, sorted by name. */
+size_t mk_registry_kinds(void);
+const struct mk_kind *mk_registry_kind_at(size_t i);
+const struct mk_kind *mk_registry_kind(const char *name);
+
+/* Returns the operation a workload file calls `name`, or NULL. */
+const struct mk_op_desc *mk_kind_op(const struct mk_kind *kind, const char *name);
+
+/* Digest over all identities and their files' flags: conductor and worker must agree. */
+uint64_t mk_registry_digest(void);
+
+#endif

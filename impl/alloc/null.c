@@ -1,0 +1,89 @@
+/* alloc/null - keeps no blocks: what streaming, dispatch and touching a block cost.
+ *
+ * Source:     none; the idea of a null allocator is that of alk/malloc-trace-replay's NOOP_MALLOC.
+ * Picture:    per thread [ window 4 KiB | room 64 KiB ]: blocks start in the window, at the next cache
+ *             line each time, and run into the room; soon one starts where another is still in use.
+ * Parts:      none.
+ * Progress:   wait-free, all operations.
+ * Ordering:   none. Words are volatile so that each operation keeps a body of its own; threads
+ *             scribble on lines of their own.
+ * Memory:     (64 B + 68 KiB) * (threads_max + 1), of which the window is touched.
+ * Limits:     blocks overlap, so nothing may be kept in them; blocks above 64 KiB are refused; never
+ *             ranked, never subtracted.
+ */
+#include "../alloc.h"
+
+#define NULL_WINDOW_BYTES 4096
+#define NULL_ROOM_BYTES 65536
+#define NULL_AREA_BYTES (NULL_WINDOW_BYTES + NULL_ROOM_BYTES)
+
+struct null_line {
+    unsigned char *area;
+    volatile uint32_t next; /* offset into the window */
+    volatile uint32_t freed;
+} MK_ALIGNED(MK_CACHE_LINE);
+
+struct mk_alloc {
+    struct mk_mem *parent;
+    uint32_t lines; /* one a thread, and one for calls without a thread */
+    struct null_line *line;
+    unsigned char *areas;
+};
+
+static void null_destroy(struct mk_alloc *null) {
+    struct mk_mem *parent = null->parent;
+    if (null->areas)
+        mk_mem_free(parent, NULL, null->areas, null->lines * (size_t)NULL_AREA_BYTES, NULL_WINDOW_BYTES);
+    if (null->line) mk_mem_free(parent, NULL, null->line, null->lines * sizeof *null->line, MK_CACHE_LINE);
+    mk_mem_free(parent, NULL, null, sizeof *null, _Alignof(struct mk_alloc));
+}
+
+static int null_create(struct mk_alloc **out, struct mk_mem *parent, const struct mk_config *cfg,
+                       struct mk_err *err) {
+    struct mk_alloc *null = mk_mem_zalloc(parent, NULL, sizeof *null, _Alignof(struct mk_alloc));
+    if (!null) return mk_fail(err, "no memory for the allocator");
+    null->parent = parent;
+    null->lines = cfg->threads_max + 1;
+    null->line = mk_mem_zalloc(parent, NULL, null->lines * sizeof *null->line, MK_CACHE_LINE);
+    null->areas = mk_mem_alloc(parent, NULL, null->lines * (size_t)NULL_AREA_BYTES, NULL_WINDOW_BYTES);
+    if (!null->line || !null->areas) {
+        null_destroy(null);
+        return mk_fail(err, "no memory for the scratch areas of %u threads", cfg->threads_max);
+    }
+    for (uint32_t i = 0; i < null->lines; i++) null->line[i].area = null->areas + i * (size_t)NULL_AREA_BYTES;
+    *out = null;
+    return 0;
+}
+
+static inline struct null_line *null_line_of(struct mk_alloc *null, struct mk_thread *me) {
+    return &null->line[me ? me->id : null->lines - 1];
+}
+
+/* LIN alloc: none, nothing is shared. */
+static inline void *null_alloc(struct mk_alloc *null, struct mk_thread *me, size_t bytes, size_t align) {
+    struct null_line *line = null_line_of(null, me);
+    if (MK_UNLIKELY(bytes > NULL_ROOM_BYTES)) return NULL;
+    uint32_t at = line->next & (uint32_t)-align & (NULL_WINDOW_BYTES - 1);
+    line->next = at + MK_CACHE_LINE;
+    return line->area + at;
+}
+
+/* Not cleared, and not moved below: nothing is what a floor does. */
+static inline void *null_resize(struct mk_alloc *null, struct mk_thread *me, void *block, size_t old_bytes,
+                                size_t old_align, size_t bytes, size_t align) {
+    (void)null, (void)me, (void)old_bytes, (void)old_align, (void)align;
+    return bytes <= NULL_ROOM_BYTES ? block : NULL;
+}
+
+/* LIN free: none, nothing is shared. */
+static inline enum mk_status null_free(struct mk_alloc *null, struct mk_thread *me, void *block, size_t bytes,
+                                       size_t align) {
+    (void)bytes, (void)align;
+    null_line_of(null, me)->freed = (uint32_t)(uintptr_t)block;
+    return MK_HIT;
+}
+
+MK_ALLOC(null, .summary = "no allocator at all: what the harness itself costs",
+         .caps = MK_CONCURRENT | MK_GROWS | MK_CROSS_FREE | MK_FLOOR,
+         .progress = {.alloc = MK_WAIT_FREE, .free = MK_WAIT_FREE}, .create = null_create, .destroy = null_destroy,
+         .alloc = null_alloc, .zalloc = null_alloc, .resize = null_resize, .free = null_free);

@@ -1,0 +1,99 @@
+/* order.h - what the C11 memory model leaves to the platform, in one place.
+ *
+ * Implementations put their orders on the operations (atomic_load_explicit and friends) and never
+ * write a fence: ThreadSanitizer does not understand fences, and would report correct programs.
+ * What cannot be said on an operation is said here, with a form that ThreadSanitizer does
+ * understand. This is the only file of impl/ that may contain a fence or inline assembly.
+ */
+#ifndef MK_ORDER_H
+#define MK_ORDER_H
+
+#include "mk.h"
+
+#ifdef __cplusplus
+#include <atomic>
+#define MK_ATOMIC(T) std::atomic<T>
+using std::memory_order_acq_rel;
+using std::memory_order_acquire;
+using std::memory_order_relaxed;
+using std::memory_order_release;
+using std::memory_order_seq_cst;
+#else
+#include <stdatomic.h>
+#define MK_ATOMIC(T) _Atomic(T)
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define MK_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MK_TSAN 1
+#endif
+#endif
+
+#include <sched.h>
+
+/* Tells the CPU that this is a spin-wait, and nobody else. Every spin goes through it. */
+MK_INLINE void mk_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield" ::: "memory");
+#endif
+}
+
+/* Spins politely: pauses a while, then gives the PU away, so that a waiting thread cannot starve
+ * the one it waits for when threads outnumber PUs. `*spins` starts at 0 and belongs to the caller. */
+MK_INLINE void mk_backoff(unsigned *spins) {
+    if (++*spins < 64) {
+        mk_pause();
+    } else {
+        sched_yield();
+    }
+}
+
+/* The asymmetric pair: everything before a light fence in one thread is seen after a heavy fence
+ * in another, or the other way round (a store-load order of the Dekker kind). The light side is
+ * free, the heavy one a system call (membarrier, private expedited) or, where that is missing, a
+ * seq_cst fence on both sides. `mk_fence_setup` is called by whoever uses the pair, once per
+ * instance; it returns true when the light side may be light. */
+#if defined(__linux__) && !defined(MK_TSAN) && !defined(__cplusplus)
+#include <sys/syscall.h>
+long syscall(long number, ...); /* unistd.h hides it under -std=c11 */
+#define MK_MEMBARRIER_CMD_EXPEDITED 8
+#define MK_MEMBARRIER_CMD_REGISTER_EXPEDITED 16
+MK_INLINE bool mk_fence_setup(void) {
+    return syscall(__NR_membarrier, MK_MEMBARRIER_CMD_REGISTER_EXPEDITED, 0, 0) == 0;
+}
+MK_INLINE void mk_fence_light(bool asymmetric) {
+    if (MK_LIKELY(asymmetric)) {
+        atomic_signal_fence(memory_order_seq_cst);
+    } else {
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+}
+MK_INLINE void mk_fence_heavy(bool asymmetric) {
+    if (MK_LIKELY(asymmetric)) {
+        syscall(__NR_membarrier, MK_MEMBARRIER_CMD_EXPEDITED, 0, 0);
+    } else {
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+}
+#elif !defined(__cplusplus)
+/* ThreadSanitizer: a seq_cst read-modify-write on one word shared by the process orders the same
+ * pairs, and is understood. */
+extern _Atomic(uint64_t) mk_fence_word __attribute__((weak));
+_Atomic(uint64_t) mk_fence_word __attribute__((weak));
+MK_INLINE bool mk_fence_setup(void) {
+    return false;
+}
+MK_INLINE void mk_fence_light(bool asymmetric) {
+    (void)asymmetric;
+    atomic_fetch_add_explicit(&mk_fence_word, 1, memory_order_seq_cst);
+}
+MK_INLINE void mk_fence_heavy(bool asymmetric) {
+    mk_fence_light(asymmetric);
+}
+#endif
+
+#endif

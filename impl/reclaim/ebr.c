@@ -1,0 +1,383 @@
+/* reclaim/ebr - epoch-based reclamation: a retired node is freed three epochs later.
+ *
+ * Source:     Keir Fraser, Practical Lock-Freedom, PhD thesis, Cambridge 2004; differs: nodes are filed
+ *             under the epoch their retirer announced, not the global one, so that retiring needs no
+ *             fence, and are freed a few at a time, as in amortised free (Kim, Brown, Singh, PPoPP 2024).
+ * Picture:    global epoch | e                      one line
+ *             record[id]   | announced: e, active   one line, its owner writes, advancing reads
+ *                          | limbo: oldest -> [node, how ... 255] -> [ ... ] newest
+ *                          |        ready | filed under e-2 | e-1 | e      counts, from the oldest on
+ *             orphans      limbo of threads that have left, behind a mutex
+ * Parts:      none.
+ * Progress:   enter and protect lock-free (enter repeats while the epoch moves under it, at most twice);
+ *             leave wait-free; retire wait-free but for the allocator. A reader that stays inside
+ *             stops the epoch: nothing more is freed until it leaves.
+ * Ordering:   A. An epoch ends (e becomes e + 1) only after a scan that found every section inside at e.
+ *             B. enter announces before it looks at the epoch again, a scan looks at the epoch before
+ *                it looks at announcements, both in the one seq_cst order: a section the scan missed
+ *                comes after it and finds that epoch or a later one, acquiring what ended the others.
+ *             C. A node is filed under e by a section at e, while the epoch is e or e + 1. Epoch e + 1
+ *                ends after that section has left, so the unlink happens-before epoch e + 2 begins:
+ *                who enters then cannot find the node.
+ *             D. Epoch e + 2 ends after all others have left, so their last access happens-before epoch
+ *                e + 3 begins: who is in it may free the node.
+ * Memory:     256 B * threads_max; 16 B for each retired node, in chunks of 4 KiB, none for live ones.
+ *             With sections short and T threads some 200 nodes a thread wait, the more threads the fewer.
+ * Limits:     garbage is unbounded while a reader stalls. Peaks are sums of each thread's own, an upper
+ *             bound. What a thread leaves behind is freed by others as they retire, or by flush.
+ */
+#include "../reclaim.h"
+
+#include <pthread.h>
+
+#define EBR_CHUNK_NODES 255 /* a chunk fills a page */
+#define EBR_AGES 4          /* ready, and the three youngest epochs */
+#define EBR_PERIOD 64       /* retirements and sections of a thread between its attempts to end the epoch */
+#define EBR_STEP 2          /* ready nodes freed with each of these: more than come, so they run out */
+
+struct ebr_retired {
+    void *node;
+    const struct mk_retire *how;
+};
+
+struct ebr_chunk {
+    struct ebr_chunk *next;
+    uint32_t first, end; /* in use are those from first to before end */
+    struct ebr_retired retired[EBR_CHUNK_NODES];
+};
+
+/* Retired nodes in the order they came. One thread at a time works on it. */
+struct ebr_limbo {
+    struct ebr_chunk *oldest, *newest;
+    struct ebr_chunk *spare;
+    uint64_t room;          /* nodes it can take without new memory */
+    uint64_t epoch;         /* of the youngest nodes */
+    uint64_t age[EBR_AGES]; /* nodes by age, from the oldest on; age[0] may be freed */
+    uint64_t count, bytes;  /* of them all */
+    MK_ATOMIC(uint64_t) retired, freed, peak, peak_bytes; /* the owner writes, stats reads */
+};
+
+struct ebr_record {
+    MK_ATOMIC(uint64_t) announced; /* 2 * epoch + 1 inside a section, 0 outside */
+    struct ebr_limbo limbo MK_ALIGNED(MK_CACHE_LINE);
+    uint32_t since; /* retirements, and sections with something in limbo, since the last ebr_collect */
+} MK_ALIGNED(2 * MK_CACHE_LINE);
+
+struct mk_reclaim {
+    MK_ATOMIC(uint64_t) epoch MK_ALIGNED(2 * MK_CACHE_LINE);
+    struct ebr_record *record MK_ALIGNED(2 * MK_CACHE_LINE);
+    struct mk_mem *mem;
+    uint32_t threads_max;
+    MK_ATOMIC(uint32_t) ids;  /* every thread that ever entered has an id below */
+    MK_ATOMIC(bool) orphaned; /* orphans holds something */
+    pthread_mutex_t orphans_lock;
+    struct ebr_limbo orphans;
+};
+
+/* ---- limbo ---------------------------------------------------------------------------------- */
+
+/* One thread at a time works on a limbo: no update is lost, though it is no read-modify-write. */
+static inline void ebr_add(MK_ATOMIC(uint64_t) *counter, uint64_t n) {
+    /* (1) relaxed-load: of a counter of our own */
+    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+    /* (2) relaxed-store: statistics, nobody orders on it */
+    atomic_store_explicit(counter, now + n, memory_order_relaxed);
+}
+
+static inline void ebr_raise(MK_ATOMIC(uint64_t) *peak, uint64_t now) {
+    /* (3) relaxed-load: of a counter of our own */
+    uint64_t highest = atomic_load_explicit(peak, memory_order_relaxed);
+    /* (4) relaxed-store: statistics, nobody orders on it */
+    if (now > highest) atomic_store_explicit(peak, now, memory_order_relaxed);
+}
+
+static void ebr_chunk_free(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_chunk *chunk) {
+    mk_mem_free(smr->mem, me, chunk, sizeof *chunk, MK_CACHE_LINE);
+}
+
+/* Makes room for n nodes. False: no memory; what room it made stays. */
+static MK_NOINLINE bool ebr_make_room(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_limbo *limbo,
+                                      uint64_t n) {
+    while (limbo->room < n) {
+        struct ebr_chunk *chunk = mk_mem_alloc(smr->mem, me, sizeof *chunk, MK_CACHE_LINE);
+        if (!chunk) return false;
+        chunk->next = limbo->spare;
+        limbo->spare = chunk;
+        limbo->room += EBR_CHUNK_NODES;
+    }
+    return true;
+}
+
+/* Appends a spare chunk. There is one: room was reserved. */
+static struct ebr_chunk *ebr_extend(struct ebr_limbo *limbo) {
+    struct ebr_chunk *chunk = limbo->spare;
+    limbo->spare = chunk->next;
+    chunk->next = NULL;
+    chunk->first = chunk->end = 0;
+    if (limbo->newest) {
+        limbo->newest->next = chunk;
+    } else {
+        limbo->oldest = chunk;
+    }
+    limbo->newest = chunk;
+    return chunk;
+}
+
+static inline void ebr_file(struct ebr_limbo *limbo, void *node, const struct mk_retire *how) {
+    struct ebr_chunk *chunk = limbo->newest;
+    if (MK_UNLIKELY(!chunk || chunk->end == EBR_CHUNK_NODES)) chunk = ebr_extend(limbo);
+    chunk->retired[chunk->end++] = (struct ebr_retired){node, how};
+    limbo->room--;
+    limbo->age[EBR_AGES - 1]++;
+    limbo->count++;
+    limbo->bytes += how->bytes;
+    ebr_add(&limbo->retired, 1);
+    ebr_raise(&limbo->peak, limbo->count);
+    ebr_raise(&limbo->peak_bytes, limbo->bytes);
+}
+
+/* Takes the oldest node out; there is one. An emptied chunk becomes room again, or goes. */
+static struct ebr_retired ebr_take(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_limbo *limbo) {
+    struct ebr_chunk *chunk = limbo->oldest;
+    struct ebr_retired oldest = chunk->retired[chunk->first++];
+    limbo->age[0]--;
+    limbo->count--;
+    limbo->bytes -= oldest.how->bytes;
+    if (chunk->first < chunk->end) return oldest;
+    if (chunk == limbo->newest) {
+        limbo->room += chunk->end;
+        chunk->first = chunk->end = 0;
+        return oldest;
+    }
+    limbo->oldest = chunk->next;
+    if (limbo->room < EBR_CHUNK_NODES) {
+        chunk->next = limbo->spare;
+        limbo->spare = chunk;
+        limbo->room += EBR_CHUNK_NODES;
+    } else {
+        ebr_chunk_free(smr, me, chunk);
+    }
+    return oldest;
+}
+
+/* Frees up to n ready nodes. Out of line: the calls that free nodes stay out of the operation. */
+static MK_NOINLINE void ebr_free_ready(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_limbo *limbo,
+                                       uint64_t n) {
+    if (n > limbo->age[0]) n = limbo->age[0];
+    ebr_add(&limbo->freed, n);
+    for (; n; n--) {
+        struct ebr_retired retired = ebr_take(smr, me, limbo);
+        mk_retire_now(retired.how, me, retired.node);
+    }
+}
+
+/* Lets nodes age to how they look from `epoch`. */
+static inline void ebr_grow_old(struct ebr_limbo *limbo, uint64_t epoch) {
+    if (MK_LIKELY(epoch <= limbo->epoch)) return;
+    for (uint64_t i = epoch - limbo->epoch; i && limbo->count > limbo->age[0]; i--) {
+        limbo->age[0] += limbo->age[1];
+        for (unsigned age = 1; age + 1 < EBR_AGES; age++) limbo->age[age] = limbo->age[age + 1];
+        limbo->age[EBR_AGES - 1] = 0;
+    }
+    limbo->epoch = epoch;
+}
+
+/* Frees all nodes, whatever their age, and the chunks. */
+static void ebr_empty(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_limbo *limbo) {
+    memset(limbo->age, 0, sizeof limbo->age);
+    limbo->age[0] = limbo->count;
+    ebr_free_ready(smr, me, limbo, limbo->age[0]);
+    if (limbo->newest) ebr_chunk_free(smr, me, limbo->newest);
+    for (struct ebr_chunk *chunk = limbo->spare, *next; chunk; chunk = next) {
+        next = chunk->next;
+        ebr_chunk_free(smr, me, chunk);
+    }
+    limbo->oldest = limbo->newest = limbo->spare = NULL;
+    limbo->room = 0;
+}
+
+/* ---- threads that leave --------------------------------------------------------------------- */
+
+/* The orphans take all nodes of `from`, as young as the youngest of either. */
+static void ebr_bequeath(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_limbo *from) {
+    struct ebr_limbo *to = &smr->orphans;
+    if (!from->count) return;
+    pthread_mutex_lock(&smr->orphans_lock);
+    ebr_grow_old(to, from->epoch);
+    if (to->count) {
+        to->newest->next = from->oldest;
+    } else {
+        if (to->newest) ebr_chunk_free(smr, me, to->newest);
+        to->oldest = from->oldest;
+    }
+    to->newest = from->newest;
+    to->age[EBR_AGES - 1] += from->count;
+    to->count += from->count;
+    to->bytes += from->bytes;
+    ebr_raise(&to->peak, to->count);
+    ebr_raise(&to->peak_bytes, to->bytes);
+    /* (5) relaxed-store: only says that a look behind the mutex pays */
+    atomic_store_explicit(&smr->orphaned, true, memory_order_relaxed);
+    pthread_mutex_unlock(&smr->orphans_lock);
+    from->room -= EBR_CHUNK_NODES - from->newest->end;
+    from->oldest = from->newest = NULL;
+    from->count = from->bytes = 0;
+    memset(from->age, 0, sizeof from->age);
+}
+
+/* Frees some of what others left behind, unless somebody is at it. */
+static void ebr_adopt(struct mk_reclaim *smr, struct mk_thread *me, uint64_t epoch) {
+    /* (6) relaxed-load: a hint; what is behind the mutex is ordered by it */
+    if (MK_LIKELY(!atomic_load_explicit(&smr->orphaned, memory_order_relaxed))) return;
+    if (pthread_mutex_trylock(&smr->orphans_lock)) return;
+    ebr_grow_old(&smr->orphans, epoch);
+    ebr_free_ready(smr, me, &smr->orphans, (uint64_t)EBR_STEP * EBR_PERIOD);
+    /* (7) relaxed-store: as (5) */
+    atomic_store_explicit(&smr->orphaned, smr->orphans.count != 0, memory_order_relaxed);
+    pthread_mutex_unlock(&smr->orphans_lock);
+}
+
+/* ---- epochs --------------------------------------------------------------------------------- */
+
+/* Ends the epoch if every section inside is at it. Returns the epoch it found, with all that D says of it. */
+static uint64_t ebr_advance(struct mk_reclaim *smr) {
+    /* (8) seq_cst-load synchronizes-with the seq_cst-CAS (11): acquires how earlier epochs ended; in the
+     * total order it comes before (10), point B */
+    uint64_t epoch = atomic_load_explicit(&smr->epoch, memory_order_seq_cst);
+    /* (9) seq_cst-load enforces a total order with the seq_cst-CAS (18): whose id is missed here has not
+     * announced anything yet, and is as good as missed by (10) */
+    uint32_t ids = atomic_load_explicit(&smr->ids, memory_order_seq_cst);
+    for (uint32_t i = 0; i < ids; i++) {
+        /* (10) seq_cst-load enforces a total order with the seq_cst-exchange (13), and synchronizes-with
+         * the release-store (15): what was done in sections left happens-before the next epoch, C and D */
+        uint64_t announced = atomic_load_explicit(&smr->record[i].announced, memory_order_seq_cst);
+        if ((announced & 1) && announced >> 1 != epoch) return epoch;
+    }
+    uint64_t expected = epoch;
+    /* (11) seq_cst-CAS synchronizes-with the seq_cst-loads (8, 14): all that (8) and (10) acquired. On
+     * failure relaxed: somebody else has ended the epoch */
+    atomic_compare_exchange_strong_explicit(&smr->epoch, &expected, epoch + 1, memory_order_seq_cst,
+                                            memory_order_relaxed);
+    return epoch;
+}
+
+/* What is to be done now and then, by threads with something in limbo, inside sections and outside. */
+static MK_NOINLINE void ebr_collect(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_record *my) {
+    uint64_t epoch = ebr_advance(smr);
+    my->since = 0;
+    ebr_grow_old(&my->limbo, epoch);
+    ebr_adopt(smr, me, epoch);
+}
+
+static inline void ebr_enter(struct mk_reclaim *smr, struct mk_thread *me) {
+    struct ebr_record *my = &smr->record[me->id];
+    /* (12) relaxed-load: a guess, which (14) confirms */
+    uint64_t epoch = atomic_load_explicit(&smr->epoch, memory_order_relaxed);
+    for (;;) {
+        /* (13) seq_cst-exchange enforces a total order with the seq_cst-load (10): point B. An exchange and
+         * not a store, so that on every machine what follows waits for it */
+        atomic_exchange_explicit(&my->announced, epoch << 1 | 1, memory_order_seq_cst);
+        /* (14) seq_cst-load synchronizes-with the seq_cst-CAS (11): unlinks of epochs before the last are seen */
+        uint64_t now = atomic_load_explicit(&smr->epoch, memory_order_seq_cst);
+        if (MK_LIKELY(now == epoch)) return;
+        epoch = now;
+    }
+}
+
+static inline void ebr_leave(struct mk_reclaim *smr, struct mk_thread *me) {
+    struct ebr_record *my = &smr->record[me->id];
+    /* (15) release-store synchronizes-with the seq_cst-load (10): all accesses of the section */
+    atomic_store_explicit(&my->announced, 0, memory_order_release);
+    if (!my->limbo.count) return;
+    if (MK_UNLIKELY(++my->since >= EBR_PERIOD)) ebr_collect(smr, me, my);
+    if (my->limbo.age[0]) ebr_free_ready(smr, me, &my->limbo, EBR_STEP);
+}
+
+static inline mk_link ebr_protect(struct mk_reclaim *smr, struct mk_thread *me, unsigned slot,
+                                  MK_ATOMIC(mk_link) *source) {
+    (void)smr, (void)me, (void)slot;
+    /* (16) acquire-load synchronizes-with the release of whoever linked the node (36 in map/chain.c): its words */
+    return atomic_load_explicit(source, memory_order_acquire);
+}
+
+static inline bool ebr_reserve(struct mk_reclaim *smr, struct mk_thread *me, unsigned n) {
+    struct ebr_limbo *limbo = &smr->record[me->id].limbo;
+    return MK_LIKELY(limbo->room >= n) || ebr_make_room(smr, me, limbo, n);
+}
+
+static inline void ebr_retire(struct mk_reclaim *smr, struct mk_thread *me, void *node,
+                              const struct mk_retire *how) {
+    struct ebr_record *my = &smr->record[me->id];
+    /* (17) relaxed-load: our own word */
+    uint64_t epoch = atomic_load_explicit(&my->announced, memory_order_relaxed) >> 1;
+    ebr_grow_old(&my->limbo, epoch);
+    ebr_file(&my->limbo, node, how);
+    if (MK_UNLIKELY(++my->since >= EBR_PERIOD)) ebr_collect(smr, me, my);
+    if (my->limbo.age[0]) ebr_free_ready(smr, me, &my->limbo, EBR_STEP);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static void ebr_flush(struct mk_reclaim *smr, struct mk_thread *me) {
+    for (uint32_t i = 0; i < smr->threads_max; i++) ebr_empty(smr, me, &smr->record[i].limbo);
+    ebr_empty(smr, me, &smr->orphans);
+}
+
+static void ebr_destroy(struct mk_reclaim *smr) {
+    struct mk_mem *mem = smr->mem;
+    ebr_flush(smr, NULL);
+    pthread_mutex_destroy(&smr->orphans_lock);
+    mk_mem_free(mem, NULL, smr->record, smr->threads_max * sizeof *smr->record, _Alignof(struct ebr_record));
+    mk_mem_free(mem, NULL, smr, sizeof *smr, _Alignof(struct mk_reclaim));
+}
+
+static int ebr_create(struct mk_reclaim **out, struct mk_mem *mem, const struct mk_config *cfg, struct mk_err *err) {
+    struct mk_reclaim *smr = mk_mem_zalloc(mem, NULL, sizeof *smr, _Alignof(struct mk_reclaim));
+    if (!smr) return mk_fail(err, "no memory for the reclaimer");
+    smr->mem = mem;
+    smr->threads_max = cfg->threads_max;
+    smr->record = mk_mem_zalloc(mem, NULL, cfg->threads_max * sizeof *smr->record, _Alignof(struct ebr_record));
+    if (!smr->record) {
+        mk_mem_free(mem, NULL, smr, sizeof *smr, _Alignof(struct mk_reclaim));
+        return mk_fail(err, "no memory for the records of %u threads", cfg->threads_max);
+    }
+    pthread_mutex_init(&smr->orphans_lock, NULL);
+    *out = smr;
+    return 0;
+}
+
+static int ebr_thread_enter(struct mk_reclaim *smr, struct mk_thread *me) {
+    uint32_t ids = 0;
+    /* (18) seq_cst-CAS enforces a total order with the seq_cst-load (9): before anything this thread
+     * announces. On failure relaxed: tried again with what it found */
+    while (ids <= me->id && !atomic_compare_exchange_weak_explicit(&smr->ids, &ids, me->id + 1,
+                                                                   memory_order_seq_cst, memory_order_relaxed)) {
+    }
+    return 0;
+}
+
+static void ebr_thread_exit(struct mk_reclaim *smr, struct mk_thread *me) {
+    ebr_bequeath(smr, me, &smr->record[me->id].limbo);
+}
+
+static size_t ebr_stats(struct mk_reclaim *smr, struct mk_stat *out, size_t room) {
+    uint64_t retired = 0, freed = 0, peak = 0, peak_bytes = 0;
+    for (uint32_t i = 0; i <= smr->threads_max; i++) {
+        struct ebr_limbo *limbo = i < smr->threads_max ? &smr->record[i].limbo : &smr->orphans;
+        /* (19) relaxed-load: statistics */
+        freed += atomic_load_explicit(&limbo->freed, memory_order_relaxed);
+        /* (20) relaxed-load: statistics */
+        retired += atomic_load_explicit(&limbo->retired, memory_order_relaxed);
+        /* (21) relaxed-load: statistics */
+        peak += atomic_load_explicit(&limbo->peak, memory_order_relaxed);
+        /* (22) relaxed-load: statistics */
+        peak_bytes += atomic_load_explicit(&limbo->peak_bytes, memory_order_relaxed);
+    }
+    return mk_reclaim_report(retired, freed, peak, peak_bytes, out, room);
+}
+
+MK_RECLAIM(ebr, .summary = "three-epoch reclamation, freed a few at a time", .caps = MK_DEFAULT | MK_UNLINKED_OK,
+           .progress = {.enter = MK_LOCK_FREE, .retire = MK_WAIT_FREE}, .create = ebr_create, .destroy = ebr_destroy,
+           .thread_enter = ebr_thread_enter, .thread_exit = ebr_thread_exit, .enter = ebr_enter, .leave = ebr_leave,
+           .protect = ebr_protect, .reserve = ebr_reserve, .retire = ebr_retire, .flush = ebr_flush,
+           .stats = ebr_stats);
