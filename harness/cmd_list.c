@@ -74,12 +74,12 @@ static void add_values(struct mk_text *line, const struct mk_listed_impl *impl) 
     mk_text_puts(line, " bytes");
 }
 
-/* "[shards=64 (1 to 65536): locks]", "[lock=rwlock (rwlock|seqlock): ...]" */
+/* "[shards=64] 1 to 65536, [*] is 1|16|64: locks", "[lock=rwlock] rwlock|seqlock: ..." */
 static void print_parameter(const struct mk_listed_param *param, struct mk_text *out) {
+    const char *choices = param->choices ? param->choices : "";
     mk_text_printf(out, "    [%s=%s] ", param->name, param->preset ? param->preset : "?");
-    if (param->max) mk_text_printf(out, "%" PRIu64 " to %" PRIu64, param->min, param->max);
-    else mk_text_puts(out, param->choices ? param->choices : "");
-    mk_text_printf(out, "%s%s\n", param->help ? ": " : "", param->help ? param->help : "");
+    if (param->max) mk_text_printf(out, "%" PRIu64 " to %" PRIu64 "%s", param->min, param->max, *choices ? ", [*] is " : "");
+    mk_text_printf(out, "%s%s%s\n", choices, param->help ? ": " : "", param->help ? param->help : "");
 }
 
 static void print_impl(const struct mk_listed_impl *impl, bool colour, struct mk_text *out) {

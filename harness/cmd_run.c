@@ -137,10 +137,13 @@ static int show_tables(const struct run *run, struct mk_err *err) {
 
 /* Several causes: the first of 128+n, 2, 4, 6, 3, 1, 5. */
 static int status_of(const struct run *run, int ended) {
-    bool fault = false, broken = false, ran = false, doubtful = false;
+    bool fault = false, broken = false, ran = false, doubtful = false, ranked = false, others = false;
     for (size_t i = 0; i < run->result.cells_n; i++) {
         const struct mk_result_cell *cell = &run->result.cells[i];
-        ran = ran || (cell->rounds_n && !cell->floor);
+        ran = ran || cell->rounds_n;
+        /* a floor runs beside whatever is asked for: alone it has measured nothing, unless it is all there is */
+        ranked = ranked || (!cell->floor && cell->rounds_n);
+        others = others || !cell->floor;
         doubtful = doubtful || cell->verdict == MK_VERDICT_UNTRUSTWORTHY;
         for (size_t k = 0; k < cell->checks_n; k++) {
             const struct mk_check_sample *check = &cell->checks[k];
@@ -153,7 +156,7 @@ static int status_of(const struct run *run, int ended) {
     if (ended > 0) return 128 + ended;
     if (fault) return MK_EXIT_FAULT;
     if (broken) return MK_EXIT_BROKEN;
-    if (!ran) return MK_EXIT_UNMEASURED;
+    if (!ran || (others && !ranked)) return MK_EXIT_UNMEASURED;
     if (run->plan.require_counters && run->no_counters) return MK_EXIT_UNMEASURED;
     if (run->options.strict_env && run->result.warnings_n) return MK_EXIT_UNMEASURED;
     return run->options.strict && doubtful ? MK_EXIT_INCONCLUSIVE : MK_EXIT_FINE;

@@ -44,7 +44,7 @@ static struct spec *parse_one(const char **at, int depth, struct mk_err *err) {
         goto bad;
     }
     if (take_word(at, "/[]()+", spec->kind, sizeof spec->kind) || **at != '/') {
-        mk_fail(err, "an implementation is named kind/name, as in map/chain");
+        mk_fail(err, "an implementation is named kind/name (memkit-bench list shows them all)");
         goto bad;
     }
     ++*at;
@@ -284,7 +284,7 @@ static char *add_params(char *identity, const struct mk_impl *impl, const uint64
 
 /* ---- expansion ---------------------------------------------------------------------------- */
 
-/* Returns the name of the part of `kind` in "reclaim/ebr hash/fold", its length in *length, or NULL. */
+/* Returns the name of the part of `kind` in "reclaim/NAME hash/NAME", its length in *length, or NULL. */
 static const char *part_named(const char *parts, const char *kind, size_t *length) {
     size_t k = strlen(kind);
     while (*parts) {

@@ -6,7 +6,9 @@
  *                                             door as mem.alloc where the chain has none
  *
  * Everything an allocator needs itself comes from the default allocator, the leaf, which goes to the
- * system. Uncounted, each call is the allocator's own function, with no hop in between.
+ * system. Uncounted, each call is the allocator's own function, with no hop in between. Around a fixed-size
+ * allocator, a wrapper is an instance of its own for mem.alloc and for each cache; around a general one
+ * it is one instance for all.
  */
 #ifndef MK_COMPOSE_MEM_H
 #define MK_COMPOSE_MEM_H

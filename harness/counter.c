@@ -39,34 +39,38 @@ void mk_counter_host(struct mk_counter_host *host) {
     host->paranoid = (int)mk_env_number("", "proc/sys/kernel/perf_event_paranoid", INT_MIN);
 }
 
-static void explain(struct mk_counter_lack *lack, const char *why, const char *remedy) {
-    snprintf(lack->why, sizeof lack->why, "%s", why);
+int mk_counter_lacks(struct mk_counter_lack *lack, const char *remedy, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(lack->why, sizeof lack->why, format, args);
+    va_end(args);
     snprintf(lack->remedy, sizeof lack->remedy, "%s", remedy);
+    return -1;
 }
 
 static void explain_no_pmu(const struct mk_counter_host *host, struct mk_counter_lack *lack) {
     if (host->virtual_machine)
-        explain(lack, "no PMU: the hypervisor shows this virtual machine no hardware counters",
-                "run on the host or a bare-metal instance, or have the PMU passed on (QEMU/KVM: -cpu host,pmu=on)");
+        mk_counter_lacks(lack, "run on the host or a bare-metal instance, or have the PMU passed on (QEMU/KVM: "
+                         "-cpu host,pmu=on)",
+                         "no PMU: the hypervisor shows this virtual machine no hardware counters");
     else
-        explain(lack, "no PMU: the kernel has no hardware counters, or not this one, for this CPU",
-                "boot a newer kernel, or enable the counters in the firmware");
+        mk_counter_lacks(lack, "boot a newer kernel, or enable the counters in the firmware",
+                         "no PMU: the kernel has no hardware counters, or not this one, for this CPU");
 }
 
 static void explain_forbidden(int error, const struct mk_counter_host *host, struct mk_counter_lack *lack) {
-    char why[128], level[32] = "";
+    char level[32] = "";
     if (error == EPERM && host->container) {
-        explain(lack, "not permitted: the container's system-call filter stops perf_event_open",
-                "docker run --cap-add PERFMON --security-opt seccomp=unconfined");
+        mk_counter_lacks(lack, "docker run --cap-add PERFMON --security-opt seccomp=unconfined",
+                         "not permitted: the container's system-call filter stops perf_event_open");
         return;
     }
     if (host->paranoid != INT_MIN) snprintf(level, sizeof level, " = %d", host->paranoid);
-    snprintf(why, sizeof why, "not permitted: kernel.perf_event_paranoid%s, or a filter, forbids counters", level);
-    explain(lack, why, "as root: sysctl kernel.perf_event_paranoid=2, or setcap cap_perfmon+ep on this program");
+    mk_counter_lacks(lack, "as root: sysctl kernel.perf_event_paranoid=2, or setcap cap_perfmon+ep on this program",
+                     "not permitted: kernel.perf_event_paranoid%s, or a filter, forbids counters", level);
 }
 
 void mk_counter_explain(int error, const struct mk_counter_host *host, struct mk_counter_lack *lack) {
-    char why[128];
     switch (error) {
     case ENOENT: case ENODEV: case ENXIO: case EOPNOTSUPP:
         explain_no_pmu(host, lack);
@@ -75,12 +79,12 @@ void mk_counter_explain(int error, const struct mk_counter_host *host, struct mk
         explain_forbidden(error, host, lack);
         break;
     case ENOSYS:
-        explain(lack, "this kernel, or the sandbox around it, has no perf_event_open",
-                "use a kernel with CONFIG_PERF_EVENTS, outside the sandbox");
+        mk_counter_lacks(lack, "use a kernel with CONFIG_PERF_EVENTS, outside the sandbox",
+                         "this kernel, or the sandbox around it, has no perf_event_open");
         break;
     default: /* EINVAL is what a group that can never fit gets */
-        snprintf(why, sizeof why, "perf_event_open: %s", strerror(error));
-        explain(lack, why, "ask for fewer counters, and stop other profilers");
+        mk_counter_lacks(lack, "ask for fewer counters, and stop other profilers", "perf_event_open: %s",
+                         strerror(error));
     }
 }
 
@@ -129,18 +133,14 @@ static int self_test(const struct mk_counter_backend *backend, const struct cand
     bool counted = count_work(backend, &set, lines, TEST_STEPS, once) &&
                    count_work(backend, &set, lines, 3 * TEST_STEPS, thrice);
     backend->close(&set);
-    if (!counted) {
-        explain(lack, "it opens, but the PMU does not count it all the time",
-                "stop other profilers, or ask for fewer");
-        return -1;
-    }
+    if (!counted)
+        return mk_counter_lacks(lack, "stop other profilers, or ask for fewer",
+                                "it opens, but the PMU does not count it all the time");
     for (uint32_t i = 0; i < n; i++) {
         if (!mk_counter_names[of[i].id].certain || thrice[i] > once[i] + once[i] / 4) continue;
-        char why[160];
-        snprintf(why, sizeof why, "it opens, but does not follow the work: %" PRIu64 " for once, %" PRIu64
-                 " for thrice", once[i], thrice[i]);
-        explain(lack, why, "virtual PMUs do that: count on the host or on bare metal");
-        return -1;
+        return mk_counter_lacks(lack, "virtual PMUs do that: count on the host or on bare metal",
+                                "it opens, but does not follow the work: %" PRIu64 " for once, %" PRIu64
+                                " for thrice", once[i], thrice[i]);
     }
     return 0;
 }
@@ -168,7 +168,7 @@ static void add_reason(struct mk_counter *counter, const char *backend, const ch
 static int find_event(struct search *search, const struct mk_counter_backend *backend, struct mk_counter *counter,
                       struct mk_counter_lack *lack) {
     uint32_t at = 0;
-    explain(lack, "no event of this CPU stands for it", "leave it out");
+    mk_counter_lacks(lack, "leave it out", "no event of this CPU stands for it");
     for (const char *opens; (opens = mk_counter_event(backend->name, &search->cpu, counter->id, &at));) {
         struct candidate candidate = {counter->id, opens};
         bool software = mk_counter_names[counter->id].software;
@@ -308,7 +308,7 @@ static void refuse(struct mk_counter_plan *plan, bool all, const char *why, cons
         counter->backend = NULL;
         counter->event[0] = '\0';
         snprintf(counter->reason, sizeof counter->reason, "%s", why);
-        explain(&plan->lack, why, remedy);
+        mk_counter_lacks(&plan->lack, remedy, "%s", why);
     }
 }
 

@@ -45,6 +45,10 @@ struct mk_counter_lack {
     char remedy[256];
 };
 
+/* Fills in a lack; the format is the why. Returns -1, as mk_fail does. */
+int mk_counter_lacks(struct mk_counter_lack *lack, const char *remedy, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Events that one thread counts together. Used by that thread alone. */
 struct mk_counter_set {
     uint32_t n;

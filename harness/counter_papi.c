@@ -6,24 +6,18 @@
  */
 #include "counter.h"
 
-#include <errno.h>
-
-static int lacks(struct mk_counter_lack *lack, const char *why, const char *remedy) {
-    snprintf(lack->why, sizeof lack->why, "%s", why);
-    snprintf(lack->remedy, sizeof lack->remedy, "%s", remedy);
-    return -1;
-}
-
 #if !MK_WITH_PAPI
 
 static int ready(struct mk_counter_lack *lack) {
-    return lacks(lack, "this program was built without PAPI", "install libpapi-dev and build again, or use perf");
+    return mk_counter_lacks(lack, "install libpapi-dev and build again, or use perf",
+                            "this program was built without PAPI");
 }
 
 const struct mk_counter_backend mk_counter_papi = {.name = "papi", .ready = ready};
 
 #else
 
+#include <errno.h>
 #include <papi.h>
 #include <unistd.h>
 
@@ -32,17 +26,16 @@ static unsigned long thread_id(void) { return (unsigned long)gettid(); }
 
 static int lack_of_component(const char *reason, struct mk_counter_lack *lack) {
     struct mk_counter_host host;
-    char why[sizeof lack->why];
     if (strstr(reason, "paranoid")) {
         mk_counter_host(&host);
         mk_counter_explain(EACCES, &host, lack);
         return -1;
     }
     if (strstr(reason, "no default PMU found"))
-        return lacks(lack, "its libpfm does not know this CPU",
-                     "install a newer PAPI with its libpfm, or use perf");
-    snprintf(why, sizeof why, "PAPI's perf_event component is off (%.200s)", reason);
-    return lacks(lack, why, "see papi_component_avail, or use perf");
+        return mk_counter_lacks(lack, "install a newer PAPI with its libpfm, or use perf",
+                                "its libpfm does not know this CPU");
+    return mk_counter_lacks(lack, "see papi_component_avail, or use perf",
+                            "PAPI's perf_event component is off (%.200s)", reason);
 }
 
 static const PAPI_component_info_t *component(void) {
@@ -52,20 +45,19 @@ static const PAPI_component_info_t *component(void) {
 
 static int ready(struct mk_counter_lack *lack) {
     if (PAPI_library_init(PAPI_VER_CURRENT) != PAPI_VER_CURRENT)
-        return lacks(lack, "the PAPI library is another version than the one this program was built with",
-                     "build again, or use perf");
+        return mk_counter_lacks(lack, "build again, or use perf",
+                                "the PAPI library is another version than the one this program was built with");
     if (PAPI_thread_init(thread_id) != PAPI_OK)
-        return lacks(lack, "PAPI cannot work with threads here", "use perf");
+        return mk_counter_lacks(lack, "use perf", "PAPI cannot work with threads here");
     const PAPI_component_info_t *perf_event = component();
-    if (!perf_event) return lacks(lack, "this PAPI was built without its perf_event component", "use perf");
+    if (!perf_event) return mk_counter_lacks(lack, "use perf", "this PAPI has no perf_event component");
     return perf_event->disabled ? lack_of_component(perf_event->disabled_reason, lack) : 0;
 }
 
 /* What a failed PAPI_add_event means. */
 static int lack_of_event(int code, const char *opens, struct mk_counter_lack *lack) {
-    char why[sizeof lack->why];
     if (code == PAPI_ECNFLCT || code == PAPI_ECOUNT)
-        return lacks(lack, "more events than the PMU counts at once", "ask for fewer");
+        return mk_counter_lacks(lack, "ask for fewer", "more events than the PMU counts at once");
     int error = code == PAPI_EPERM ? EACCES : mk_counter_perf_probe();
     if (error) {
         struct mk_counter_host host;
@@ -73,20 +65,17 @@ static int lack_of_event(int code, const char *opens, struct mk_counter_lack *la
         mk_counter_explain(error, &host, lack);
         return -1;
     }
-    snprintf(why, sizeof why, "PAPI cannot count %.120s (%.100s)", opens, PAPI_strerror(code));
-    return lacks(lack, why, "use perf, or leave it out");
+    return mk_counter_lacks(lack, "use perf, or leave it out", "PAPI cannot count %.120s (%.100s)", opens,
+                            PAPI_strerror(code));
 }
 
 static int resolve(const char *opens, char *event, size_t room, struct mk_counter_lack *lack) {
     PAPI_event_info_t info;
-    char why[sizeof lack->why];
     int code = 0;
     bool known = PAPI_event_name_to_code(opens, &code) == PAPI_OK;
     bool preset = known && strncmp(opens, "PAPI_", 5) == 0;
-    if (!known || (preset && (PAPI_get_event_info(code, &info) != PAPI_OK || info.count == 0))) {
-        snprintf(why, sizeof why, "PAPI knows no %.120s on this CPU", opens);
-        return lacks(lack, why, "use perf, or leave it out");
-    }
+    if (!known || (preset && (PAPI_get_event_info(code, &info) != PAPI_OK || info.count == 0)))
+        return mk_counter_lacks(lack, "use perf, or leave it out", "PAPI knows no %.120s on this CPU", opens);
     size_t used = (size_t)snprintf(event, room, "%s", opens);
     for (unsigned i = 0; preset && i < info.count && used < room; i++)
         used += (size_t)snprintf(event + used, room - used, "%s%s", i ? ", " : " = ", info.name[i]);
@@ -114,7 +103,7 @@ static int open_set(struct mk_counter_set *set, const char *const *opens, uint32
         if (failed != PAPI_OK) lack_of_event(failed, opens[i], lack);
     }
     if (failed == PAPI_OK) return 0;
-    if (set->handle[0] == PAPI_NULL) lacks(lack, "PAPI cannot make an event set", "use perf");
+    if (set->handle[0] == PAPI_NULL) mk_counter_lacks(lack, "use perf", "PAPI cannot make an event set");
     close_set(set);
     return -1;
 }

@@ -73,11 +73,8 @@ static int ready(struct mk_counter_lack *lack) {
 
 static int resolve(const char *opens, char *event, size_t room, struct mk_counter_lack *lack) {
     struct event found;
-    if (!find(opens, &found)) {
-        snprintf(lack->why, sizeof lack->why, "there is no perf event called %.60s", opens);
-        snprintf(lack->remedy, sizeof lack->remedy, "leave it out");
-        return -1;
-    }
+    if (!find(opens, &found))
+        return mk_counter_lacks(lack, "leave it out", "there is no perf event called %.60s", opens);
     snprintf(event, room, "%s:u", opens); /* user mode, as perf's own tools write it */
     return 0;
 }

@@ -405,11 +405,11 @@ static void add_hosts(const struct mk_env_ask *ask, struct mk_env *env) {
 /* Words of the kernel command line that change timing; the rest is nobody's business. */
 static void add_kernel_args(const struct mk_env_ask *ask, struct mk_env *env) {
     static const char *const wanted[] = {
-        "isolcpus",  "nohz",       "nohz_full",    "rcu_nocbs",           "mitigations",  "idle",
-        "preempt",   "nosmt",      "intel_pstate", "amd_pstate",          "cpufreq",      "processor.max_cstate",
-        "intel_idle.max_cstate",   "maxcpus",      "nr_cpus",             "mem",          "transparent_hugepage",
-        "numa_balancing",          "nmi_watchdog", "tsc",                 "clocksource",  "hugepages",
-        "default_hugepagesz",      "spectre_v2",   "spec_store_bypass_disable", "pti",    "nopti"};
+        "isolcpus", "nohz", "nohz_full", "rcu_nocbs", "preempt", "nosmt", "maxcpus", "nr_cpus", "mem",
+        "mitigations", "spectre_v2", "spec_store_bypass_disable", "pti", "nopti",
+        "idle", "processor.max_cstate", "intel_idle.max_cstate", "intel_pstate", "amd_pstate", "cpufreq",
+        "transparent_hugepage", "hugepages", "default_hugepagesz", "numa_balancing",
+        "nmi_watchdog", "tsc", "clocksource"};
     char text[TEXT_ROOM];
     struct mk_text all = {0};
     bool known = read_text(ask->root, "proc/cmdline", text);

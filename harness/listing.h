@@ -28,7 +28,7 @@ struct mk_listed_progress {
 
 /* One implementation: all its units. */
 struct mk_listed_impl {
-    char *identity, *summary, *parts; /* parts: the default ones, "hash/fold reclaim/leak" */
+    char *identity, *summary, *parts; /* parts: the default ones, "hash/NAME reclaim/NAME" */
     char **compositions;              /* identities with other compiled-in parts */
     size_t compositions_n;
     uint64_t *value_bytes;

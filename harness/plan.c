@@ -173,12 +173,15 @@ static char *memory_reason(const struct mk_composition *c, uint32_t threads) {
 }
 
 /* Why an allocator cannot do what the point asks; NULL if it can. */
-static char *alloc_reason(const struct mk_impl *impl, const struct mk_plan_point *point) {
+static char *alloc_reason(const struct mk_impl *impl, const struct mk_plan_point *point, bool shared) {
     if ((impl->caps & MK_FIXED_SIZE) && !one_size(&point->workload.blocks)) {
         return mk_need_format("serves blocks of one size, the workload asks for several");
     }
     if ((impl->caps & MK_BULK_FREE) && !does(point, "build")) {
         return mk_need_format("gives nothing back block by block, only all at once");
+    }
+    if (impl->reset && shared && does(point, "build")) {
+        return mk_need_format("drops the blocks of all threads at once (\"instance\": \"per_thread\" gives each its own)");
     }
     return NULL;
 }
@@ -205,7 +208,7 @@ static char *cell_reason(const struct mk_composition *c, const struct mk_plan_po
         return mk_need_format("takes keys below %llu only", (unsigned long long)impl->key_limit);
     }
     if (strcmp(impl->kind->name, "alloc") == 0 && !(impl->caps & MK_FLOOR)) {
-        char *reason = alloc_reason(impl, point);
+        char *reason = alloc_reason(impl, point, threads > 1 && !per_thread);
         if (reason) return reason;
     }
     return memory_reason(c, per_thread ? 1 : threads);

@@ -25,7 +25,7 @@ struct mk_plan_group {
 struct mk_cell {
     uint32_t index;
     uint32_t group;
-    char *identity; /* map/chain[table=fixed]+hash/sip13 */
+    char *identity; /* canonical, as compose.h has it */
     bool floor;
     bool skipped;
     bool elsewhere;     /* belongs to another shard */

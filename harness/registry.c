@@ -171,7 +171,9 @@ const struct mk_impl *mk_registry_find(const char *kind, const char *name, const
 
 static const struct mk_impl *find_cap(const char *kind, uint64_t cap) {
     for (size_t i = 0; i < impls_n; i++) {
-        if ((impls[i].caps & cap) && !impls[i].chosen[0] && strcmp(impls[i].kind->name, kind) == 0) return &impls[i];
+        const struct mk_impl *impl = &impls[i];
+        if (!(impl->caps & cap) || (impl->caps & MK_TEST_ONLY) || impl->chosen[0]) continue;
+        if (strcmp(impl->kind->name, kind) == 0) return impl;
     }
     return NULL;
 }

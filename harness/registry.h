@@ -18,7 +18,7 @@ size_t mk_registry_count(void);
 const struct mk_impl *mk_registry_at(size_t i);
 
 /* Returns the entry, or NULL. `chosen` is "" for default parts, else as in identities
- * ("+hash/sip13"). value_bytes 0 takes the smallest. */
+ * ("+hash/NAME"). value_bytes 0 takes the smallest. */
 const struct mk_impl *mk_registry_find(const char *kind, const char *name, const char *chosen, uint32_t value_bytes);
 
 /* Returns the default (MK_DEFAULT) or the floor (MK_FLOOR) of a kind, or NULL. */

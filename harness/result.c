@@ -410,7 +410,7 @@ static void judge_cell(const struct mk_result_file *result, const struct mk_resu
         mk_verdict_add(reasons, MK_VERDICT_SKIPPED, "not_run",
                        result->complete ? "no worker delivered a round of it" : "not run: ended before its turn");
     } else {
-        if (!cell->floor || cell->checks_n) mk_verdict_checks(reasons, cell->checks, cell->checks_n);
+        mk_verdict_checks(reasons, cell->checks, cell->checks_n, cell->floor);
         if (cell->rounds_n) judge_figures(result, cell, reasons);
     }
 }

@@ -91,6 +91,7 @@ static int only_code(const struct mk_ops *ops) {
     int only = -1;
     for (unsigned i = 0; i < ops->types; i++) {
         if (ops->type[i].share <= 0) continue;
+        if (ops->type[i].role == MK_ROLE_BUILD) return -1; /* resets stand among its allocations */
         if (only >= 0 || ops->type[i].desc->second < MK_OPS_MAX) return -1;
         only = (int)ops->type[i].desc->code;
     }

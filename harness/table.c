@@ -7,14 +7,23 @@
 
 /* ---- numbers ------------------------------------------------------------------------------------ */
 
-/* About four digits. */
+/* About four digits; none of nothing. */
 static int decimals(double value) {
-    return value >= 1000 ? 0 : value >= 100 ? 1 : value >= 0.1 ? 2 : 4;
+    return value >= 1000 || value == 0 ? 0 : value >= 100 ? 1 : value >= 0.1 ? 2 : 4;
 }
 
-/* The longer side: intervals of order statistics are not symmetric. */
-static double half_width(const struct mk_interval *interval) {
-    return fmax(interval->upper - interval->estimate, interval->estimate - interval->lower);
+#define WIDE_FRAC 0.2
+
+/* Intervals of order statistics are not symmetric: the longer side behind a sign, or, where that would
+ * mislead, both ends. */
+static void put_ends(struct mk_grid *grid, const struct mk_interval *interval) {
+    int digits = decimals(interval->estimate);
+    double half = fmax(interval->upper - interval->estimate, interval->estimate - interval->lower);
+    if (half <= WIDE_FRAC * interval->estimate)
+        mk_grid_put(grid, MK_TONE_FAINT, "±%.*f", digits, half);
+    else
+        mk_grid_put(grid, MK_TONE_FAINT, "%.*f–%.*f", decimals(interval->lower), interval->lower,
+                    decimals(interval->upper), interval->upper);
 }
 
 static void put_interval(struct mk_grid *grid, enum mk_tone tone, const struct mk_interval *interval) {
@@ -23,9 +32,8 @@ static void put_interval(struct mk_grid *grid, enum mk_tone tone, const struct m
         mk_grid_put(grid, MK_TONE_FAINT, "%s", "");
         return;
     }
-    int digits = decimals(interval->estimate);
-    mk_grid_put(grid, tone, "%.*f", digits, interval->estimate);
-    mk_grid_put(grid, MK_TONE_FAINT, "±%.*f", digits, half_width(interval));
+    mk_grid_put(grid, tone, "%.*f", decimals(interval->estimate), interval->estimate);
+    put_ends(grid, interval);
 }
 
 /* Nanoseconds up to a point where nobody counts the digits any more. */
@@ -82,7 +90,7 @@ static void put_versus(struct mk_grid *grid, const struct mk_summary_row *row) {
     case MK_VERSUS_UNRESOLVED: mk_grid_put(grid, MK_TONE_FAINT, "unresolved"); break;
     case MK_VERSUS_RESOLVED:
         mk_grid_put(grid, MK_TONE_PLAIN, "%.*fx", decimals(row->ratio.estimate), row->ratio.estimate);
-        mk_grid_put(grid, MK_TONE_FAINT, "±%.*f", decimals(row->ratio.estimate), half_width(&row->ratio));
+        put_ends(grid, &row->ratio);
         return;
     }
     mk_grid_put(grid, MK_TONE_PLAIN, "%s", "");
@@ -207,8 +215,8 @@ static void write_key(const struct mk_summary *summary, const struct mk_table_op
     double percent = floor(100 * summary->coverage + 0.5);
     if (summary->coverage >= MK_FIGURE_CONFIDENCE)
         line_of(out, options, MK_TONE_FAINT,
-                mk_need_format("±: %.0f %% interval of the median over %" PRIu64 " processes; vs best: ratio of CPU "
-                               "time, unresolved where its interval holds 1.", percent, summary->processes_max));
+                mk_need_format("±: %.0f %% interval of the median over %" PRIu64 " processes, its ends where it is wide; "
+                               "vs best: ratio of CPU time, unresolved where its interval holds 1.", percent, summary->processes_max));
     else
         line_of(out, options, MK_TONE_FAINT,
                 mk_need_format("±: smallest to largest of %" PRIu64 " process%s, an interval of %.0f %% only: give "
@@ -266,15 +274,21 @@ static void write_counters(const struct mk_summary *summary, const struct mk_tab
 #define NAMES_SHOWN 3
 
 struct remark {
-    const struct mk_reason *reason;
+    const struct mk_reason *reason; /* of the first row */
+    bool differs;                   /* another row has it in other words */
     const struct mk_result_cell **cells; /* the first of each identity */
     size_t cells_n, rows;
 };
 
+/* What is untrustworthy by one rule differs in a number, and is said with one for all. */
 static struct remark *find_remark(struct remark **remarks, size_t *n, const struct mk_reason *reason) {
     for (size_t i = 0; i < *n; i++) {
-        const struct mk_reason *other = (*remarks)[i].reason;
-        if (other->verdict == reason->verdict && strcmp(other->text, reason->text) == 0) return &(*remarks)[i];
+        struct remark *remark = &(*remarks)[i];
+        bool same = strcmp(remark->reason->text, reason->text) == 0, rule = strcmp(remark->reason->rule, reason->rule) == 0;
+        if (remark->reason->verdict != reason->verdict) continue;
+        if (!same && !(rule && reason->verdict == MK_VERDICT_UNTRUSTWORTHY)) continue;
+        remark->differs = remark->differs || !same;
+        return remark;
     }
     struct remark *remark = mk_grow(remarks, n, sizeof *remark);
     remark->reason = reason;
@@ -325,7 +339,7 @@ static void write_remarks(const struct mk_summary *summary, const struct mk_tabl
         struct mk_text text = {0};
         mk_text_printf(&text, "%s: ", mk_verdict_names[remarks[i].reason->verdict]);
         name_rows(&remarks[i], &text);
-        mk_text_printf(&text, ": %s", remarks[i].reason->text);
+        mk_text_printf(&text, ": %s%s", remarks[i].reason->text, remarks[i].differs ? " (the first of them)" : "");
         line_of(out, options, verdict_tone(remarks[i].reason->verdict), mk_text_take(&text));
         free(remarks[i].cells);
     }

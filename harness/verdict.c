@@ -65,11 +65,12 @@ static bool same_finding(const struct mk_check_sample *a, const struct mk_check_
     return a->verdict == b->verdict && strcmp(a->check ? a->check : "", b->check ? b->check : "") == 0;
 }
 
-void mk_verdict_checks(struct mk_reasons *reasons, const struct mk_check_sample *checks, size_t n) {
-    if (!n) mk_verdict_add(reasons, MK_VERDICT_UNCHECKED, "checks", "no check was reported");
+void mk_verdict_checks(struct mk_reasons *reasons, const struct mk_check_sample *checks, size_t n,
+                       bool floor) {
+    if (!n && !floor) mk_verdict_add(reasons, MK_VERDICT_UNCHECKED, "checks", "no check was reported");
     for (size_t i = 0; i < n; i++) {
         const struct mk_check_sample *check = &checks[i];
-        if (check->verdict == MK_VERDICT_PASS) continue;
+        if (check->verdict == MK_VERDICT_PASS || (floor && check->verdict == MK_VERDICT_UNCHECKED)) continue;
         size_t before = 0, times = 0;
         for (size_t j = 0; j < n; j++) {
             if (!same_finding(check, &checks[j])) continue;

@@ -36,8 +36,9 @@ void mk_verdict_add(struct mk_reasons *reasons, uint32_t verdict, const char *ru
 void mk_verdict_reasons_free(struct mk_reasons *reasons);
 
 /* Findings: every failed check once (by name, with how often and the first detail), every name of
- * what was not checked. No finding at all is unchecked too. */
-void mk_verdict_checks(struct mk_reasons *reasons, const struct mk_check_sample *checks, size_t n);
+ * what was not checked. No finding at all is unchecked too; a floor has nothing that could be checked. */
+void mk_verdict_checks(struct mk_reasons *reasons, const struct mk_check_sample *checks, size_t n,
+                       bool floor);
 
 /* A build whose timings mean nothing: why, or NULL. */
 void mk_verdict_build(struct mk_reasons *reasons, const char *why);

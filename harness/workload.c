@@ -170,10 +170,10 @@ static const struct mk_field workload_fields[] = {
     {WITH_TYPE(TEXT, mk_workload, kind), .flags = MK_FIELD_REQUIRED,
      .help = "Kind of the implementations; `memkit-bench list kinds` shows all."},
     {WITH_LIST(TEXT_LIST, mk_workload, impls), .flags = MK_FIELD_ONE_OR_MANY,
-     .help = "Implementations and patterns: \"map/sharded\", \"map/sharded[shards=16]\", \"map/*\", "
-             "\"map/chain+reclaim/*\"; left out, all of the kind with their default parts. The kind's floor is added."},
+     .help = "Implementations and patterns: \"map/NAME\", \"map/NAME[parameter=value]\", \"map/*\", "
+             "\"map/NAME+reclaim/*\"; left out, all of the kind with their default parts. The kind's floor is added."},
     {WITH_LIST(TEXT_LIST, mk_workload, compose), .flags = MK_FIELD_ONE_OR_MANY,
-     .help = "Parts, such as \"reclaim/*\" or \"alloc/slab\", that each implementation is run with besides its own."},
+     .help = "Parts, such as \"reclaim/*\" or \"alloc/NAME\", that each implementation is run with besides its own."},
     {WITH_LIST(COUNTS, mk_workload, threads), .min = 1, .max = 4096,
      .help = "Numbers of threads, each a comparison of its own; auto is 1, 2, 4 ... cores, PUs, twice the PUs."},
     {WITH_TYPE(TEXT, mk_workload, pin), .preset = "\"compact\"",

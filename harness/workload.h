@@ -88,7 +88,7 @@ struct mk_workload {
     char *schema, *name, *about, *kind;
     char **impls;
     size_t impls_n;
-    char **compose; /* "reclaim/leak", "alloc/slab": each is combined with every implementation */
+    char **compose; /* "reclaim/NAME", "alloc/NAME": each is combined with every implementation */
     size_t compose_n;
     uint64_t *threads; /* empty: auto */
     size_t threads_n;

@@ -88,7 +88,7 @@ static void check_compose(struct check *c) {
         const char *part = c->w->compose[i], *slash = part ? strchr(part, '/') : NULL;
         if (!part) continue;
         if (!slash || slash == part || !slash[1]) {
-            WRONG(c, node, "\"%.60s\" is no part: write its kind and name, as in \"alloc/slab\" or \"reclaim/*\"", part);
+            WRONG(c, node, "\"%.60s\" is no part: write its kind and name, as in \"alloc/NAME\" or \"reclaim/*\"", part);
             continue;
         }
         char *kind = mk_need_format("%.*s", (int)(slash - part), part);
@@ -175,11 +175,22 @@ static void check_key_numbers(struct check *c, uint32_t node, const struct mk_wo
     }
 }
 
+/* Complains about a section that says something and means nothing for the kind. */
+static void check_meaning(struct check *c, const char *key, enum mk_operand operand) {
+    const struct mk_field *field = mk_record_field(&mk_workload_record, key);
+    if (!c->kind || takes(c->kind, operand)) return;
+    void *preset = mk_need(1, field->record->size);
+    mk_record_preset(field->record, preset);
+    if (!mk_record_equal(field->record, preset, (const char *)c->w + field->offset)) {
+        WRONG(c, of_section(c, key), "\"%s\" means nothing for kind %s", key, c->kind->name);
+    }
+    mk_record_free(field->record, preset);
+    free(preset);
+}
+
 static void check_keys(struct check *c) {
     uint32_t node = of_section(c, "keys");
-    if (c->kind && node != MK_JSON_NONE && !takes(c->kind, MK_OPERAND_KEY)) {
-        mk_json_error_at_key(c->doc, node, "kind %s has no keys: \"keys\" means nothing here", c->kind->name);
-    }
+    check_meaning(c, "keys", MK_OPERAND_KEY);
     check_key_numbers(c, node, &c->w->keys);
 }
 
@@ -188,11 +199,11 @@ static void check_blocks(struct check *c) {
     uint32_t node = of_section(c, "blocks"), min = mk_json_get(c->doc, node, "min_bytes"),
              max = mk_json_get(c->doc, node, "max_bytes");
     double weights = 0;
-    if (c->kind && node != MK_JSON_NONE && !takes(c->kind, MK_OPERAND_BLOCK)) {
-        mk_json_error_at_key(c->doc, node, "kind %s allocates no blocks: \"blocks\" means nothing here", c->kind->name);
-    }
+    struct mk_workload_blocks preset;
+    mk_record_preset(mk_record_field(&mk_workload_record, "blocks")->record, &preset);
+    check_meaning(c, "blocks", MK_OPERAND_BLOCK);
     for (size_t i = 0; i < blocks->sizes_n; i++) weights += blocks->sizes[i].weight;
-    if (blocks->sizes_n && (min != MK_JSON_NONE || max != MK_JSON_NONE)) {
+    if (blocks->sizes_n && (blocks->min_bytes != preset.min_bytes || blocks->max_bytes != preset.max_bytes)) {
         WRONG(c, node, "give either \"sizes\" or \"min_bytes\" and \"max_bytes\"");
     } else if (blocks->sizes_n > MK_SIZE_CLASSES) {
         WRONG(c, node, "%zu \"sizes\" are too many: give at most %d", blocks->sizes_n, MK_SIZE_CLASSES);

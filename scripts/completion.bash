@@ -7,7 +7,7 @@ _memkit_bench() {
     local command=${COMP_WORDS[1]} words=
     COMPREPLY=()
     case $before in
-    --impl) words=$("$tool" list impls 2>/dev/null | grep -oE '^ *[a-z]+/[a-z0-9_]+[^ ]*') ;;
+    --impl) words=$("$tool" list impls 2>/dev/null | grep -oE '[a-z]+/[a-z0-9_]+[^ ,]*') ;;
     --pin) words='compact scatter cores numa none' ;;
     --counters) words='auto papi perf sw none' ;;
     --color) words='auto always never' ;;

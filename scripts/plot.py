@@ -289,20 +289,30 @@ def mark_of(look, hollow):
             "markerfacecolor": "white" if hollow else look["color"], "markeredgecolor": look["color"]}
 
 
-def draw_line(axes, look, xs, triples, hollows):
+def beside(result, axes, identity):
+    """A transform that moves an implementation a little to its own side, so that intervals at the same x
+    can be seen."""
+    from matplotlib.transforms import ScaledTranslation
+    place = result.identities.index(identity) - (len(result.identities) - 1) / 2
+    step = min(4, 18 / len(result.identities)) / 72
+    return axes.transData + ScaledTranslation(place * step, 0, axes.figure.dpi_scale_trans)
+
+
+def draw_line(result, axes, identity, xs, triples, hollows):
     """A line through medians (broken where a triple is None), an error bar for each interval, hollow marks
     where they are due."""
+    look, transform = result.look(identity), beside(result, axes, identity)
     mids = [triple[0] if triple else math.nan for triple in triples]
-    axes.plot(xs, mids, color=look["color"], linestyle=look["linestyle"], linewidth=1.4)
+    axes.plot(xs, mids, color=look["color"], linestyle=look["linestyle"], linewidth=1.4, transform=transform)
     for x, triple, hollow in zip(xs, triples, hollows):
         if triple:
-            draw_mark(axes, look, x, triple, hollow)
+            draw_mark(axes, look, x, triple, hollow, transform=transform)
 
 
-def draw_mark(axes, look, x, triple, hollow):
+def draw_mark(axes, look, x, triple, hollow, **more):
     mid, low, high = triple
     axes.errorbar([x], [mid], yerr=[[mid - low], [high - mid]], linestyle="none", capsize=3, elinewidth=1,
-                  **mark_of(look, hollow))
+                  **mark_of(look, hollow), **more)
 
 
 def draw_floor(axes, xs, triples, unit):
@@ -368,7 +378,7 @@ def name_lines(figure, result, axes_of_names, lines=True):
         heights = [axes.transData.transform(ends[identity])[1] for identity in order]
         points = 72 / figure.dpi
         for identity, height, place in zip(order, heights, spread(heights, 11 / points)):
-            axes.annotate(identity, ends[identity], xytext=(9, (place - height) * points), fontsize=8.5,
+            axes.annotate(identity, ends[identity], xytext=(12, (place - height) * points), fontsize=8.5,
                           textcoords="offset points", color=result.look(identity)["color"], va="center",
                           annotation_clip=False)
         return
@@ -409,7 +419,7 @@ def line_ends(result, axes, rows, x_of, value_of):
         mine = {x_of(row): row for row in rows if row.identity == identity and value_of(row)}
         if not mine:
             continue
-        draw_line(axes, result.look(identity), xs, [value_of(mine[x]) if x in mine else None for x in xs],
+        draw_line(result, axes, identity, xs, [value_of(mine[x]) if x in mine else None for x in xs],
                   [x in mine and mine[x].hollow for x in xs])
         ends[identity] = (max(mine), value_of(mine[max(mine)])[0])
     return ends
@@ -553,7 +563,7 @@ def draw_latency(result):
         ends = {}
         for row in mine:
             triples = [getattr(row, time)[percent] for percent in PERCENTILES]
-            draw_line(axes, result.look(row.identity), range(len(PERCENTILES)), triples, [row.hollow] * len(triples))
+            draw_line(result, axes, row.identity, range(len(PERCENTILES)), triples, [row.hollow] * len(triples))
             ends[row.identity] = (len(PERCENTILES) - 1, triples[-1][0])
         axes.set_yscale("log")
         axes.set_ylim(max(1, lowest / 1.6), highest * 1.6)

@@ -180,7 +180,7 @@ TEST(record_lays_out_lines) {
     struct mk_text text = {0};
     read_full(&sample);
     mk_json_write_record(&text, &sample_record, &sample, 0);
-    CHECK_EQ(strncmp(text.at, "{\n  \"truth\": false,\n  \"small\": 9,\n", 35), 0);
+    CHECK(strstr(text.at, "{\n  \"truth\": false,\n  \"small\": 9,\n") == text.at);
     CHECK(strstr(text.at, "\n  \"wholes\": [1, 18446744073709551615],\n") != NULL);
     CHECK(strstr(text.at, "\n  \"leaves\": [\n    {\"name\": \"x\", \"weight\": 7},\n    {\"name\": \"y\"") != NULL);
     CHECK(strstr(text.at, "\n  \"leaf\": {\"name\": \"l\", \"weight\": 1},\n") != NULL);

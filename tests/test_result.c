@@ -345,6 +345,7 @@ TEST(verdict_nothing_checked_is_no_pass) {
     begin(&result);
     deliver(&result, 0, 20, 3);
     deliver(&result, 2, 1, 3);
+    check_sample(&result, 2, MK_VERDICT_UNCHECKED, "bookkeeping", "it stores nothing");
     mk_result_close(&result, true);
     CHECK_EQ(result.cells[0].verdict, MK_VERDICT_UNCHECKED);
     CHECK_EQ(result.cells[2].verdict, MK_VERDICT_PASS); /* a floor has nothing to check */

@@ -452,6 +452,22 @@ TEST(table_csv) {
     mk_result_free(&result);
 }
 
+/* An interval that is wider than a fifth of its value is written out; many rows of one kind are one line. */
+TEST(table_of_a_noisy_run) {
+    struct mk_result_file result;
+    begin(&result, 1);
+    static const char *const names[] = {"map/a", "map/b", "map/c", "map/d", "map/e"};
+    for (int i = 0; i < 5; i++) {
+        add_six(&result, add_cell(&result, 0, names[i]), 20 + i, 10);
+        struct mk_reason *reason = mk_grow(&result.cells[i].reasons, &result.cells[i].reasons_n, sizeof *reason);
+        *reason = (struct mk_reason){MK_VERDICT_UNTRUSTWORTHY, mk_need_text("contended"), mk_need_format("%d %%", i)};
+        result.cells[i].verdict = MK_VERDICT_UNTRUSTWORTHY;
+    }
+    CHECK(says(&result, "45.00 20.00–70.00"));
+    CHECK(says(&result, "untrustworthy: map/a, map/b, map/c and 2 more (5 rows): 0 % (the first of them)\n"));
+    mk_result_free(&result);
+}
+
 TEST(table_of_nothing) {
     struct mk_result_file result;
     begin(&result, 1);

@@ -17,10 +17,11 @@ built() {
         return 1
     }
 }
-# shows IDENTITY: builds, and the list has it (first word of a line).
+# listed IDENTITY: the list has it, as a word.
 listed() {
-    "$bench" list impls | awk -v want="$1" '$1 == want { found = 1 } END { exit !found }'
+    "$bench" list impls >"$scratch/list" && tr -s ' ,' '\n' <"$scratch/list" | grep -qxF "$1"
 }
+# shows IDENTITY, drops IDENTITY: after make.
 shows() {
     built && listed "$1"
 }
@@ -75,7 +76,7 @@ check 'a default part that is gone is named by make' refuses 2 'impl/map/[a-z]+.
 mv impl/hash/bent.c impl/hash/fold.c
 
 flags_change() {
-    built && make CFLAGS=-DMK_OTHER >"$scratch/make.log" 2>&1 && grep -q 'CC .*impl/map/mutex.o' "$scratch/make.log"
+    built && make CFLAGS=-DMK_OTHER build/release/impl/map/mutex.o >"$scratch/make.log" 2>&1 && grep -q 'CC .*impl/map/mutex.o' "$scratch/make.log"
 }
 check 'other flags build anew' flags_change
 finish

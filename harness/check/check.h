@@ -1,10 +1,5 @@
 /* check.h - one case of conformance at work on one composition: what it finds, the structures it makes,
- * the memory these get, and the threads that work on them.
- *
- * The memory is a door of ours in front of the composition's own. It can refuse chosen allocations,
- * fills blocks with rubbish before they are used and again when they are freed, and counts. With
- * `watched` it knows every block, and so sees a wrong size, a double free, a foreign one. Without, it
- * adds no order between threads that the structure has not made itself.
+ * and the threads that work on them.
  */
 #ifndef MK_CHECK_H
 #define MK_CHECK_H
@@ -14,8 +9,8 @@
 
 #include "../compose_mem.h"
 #include "../rng.h"
+#include "door.h"
 #include "model.h"
-#include "shadow.h"
 
 struct mk_blocks;
 
@@ -60,20 +55,6 @@ bool mk_check_failed(struct mk_check *check);
 
 /* Returns n scaled by the effort, at least 1. */
 uint64_t mk_check_ops(const struct mk_check *check, uint64_t n);
-
-/* ---- the door -------------------------------------------------------------------------------- */
-
-struct mk_door {
-    struct mk_mem mem; /* what the structure is given */
-    struct mk_mem *below;
-    struct mk_check *check;
-    bool watched;
-    struct mk_shadow shadow; /* of live blocks, where watched */
-    /* allocations and openings of caches are numbered from 1; these and those between are refused */
-    uint64_t refuse_from, refuse_to;
-    _Atomic(uint64_t) calls, refused;
-    _Atomic(int64_t) blocks, bytes, caches; /* that are out */
-};
 
 /* ---- structures ------------------------------------------------------------------------------ */
 

@@ -1,6 +1,6 @@
 /* alloc/null - keeps no blocks: what streaming, dispatch and touching a block cost.
  *
- * Source:     none; the idea of a null allocator is that of alk/malloc-trace-replay's NOOP_MALLOC.
+ * Source:     none; malloc-trace-replay, for one, has an allocator that does nothing for this end.
  * Picture:    per thread [ window 4 KiB | room 64 KiB ]: blocks start in the window, at the next cache
  *             line each time, and run into the room; soon one starts where another is still in use.
  * Parts:      none.
@@ -32,8 +32,8 @@ struct mk_alloc {
 
 static void null_destroy(struct mk_alloc *null) {
     struct mk_mem *parent = null->parent;
-    if (null->areas)
-        mk_mem_free(parent, NULL, null->areas, null->lines * (size_t)NULL_AREA_BYTES, NULL_WINDOW_BYTES);
+    size_t areas_bytes = null->lines * (size_t)NULL_AREA_BYTES;
+    if (null->areas) mk_mem_free(parent, NULL, null->areas, areas_bytes, NULL_WINDOW_BYTES);
     if (null->line) mk_mem_free(parent, NULL, null->line, null->lines * sizeof *null->line, MK_CACHE_LINE);
     mk_mem_free(parent, NULL, null, sizeof *null, _Alignof(struct mk_alloc));
 }

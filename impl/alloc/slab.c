@@ -8,6 +8,7 @@
  *             table: hash(address of slab) -> header { base, list links, live, words, free[w] }
  *             words: bit w set = free[w] is not 0;  free[w]: bit b set = block 64 w + b is free
  *             partial -> header <-> header      empty -> header      full: in the table alone
+ *             last -> the block freed last, live as its slab sees it, and the next to be handed out
  *             (Headers inside the slabs, all at the same offset, would share a set of the cache.)
  * Parts:      none.
  * Progress:   single-threaded; constant time but for the parent's, and for the table when it doubles.
@@ -31,18 +32,19 @@
 #define SLAB_TABLE_MIN 8
 #define SLAB_INVERSE_SHIFT 48
 
+/* The header of a slab. */
 struct slab {
-    uintptr_t base;
-    uint64_t words;
-    struct slab *next, *prev;
-    uint32_t live;
-    uint64_t free[];
+    uintptr_t base;           /* address of the slab */
+    uint64_t words;           /* which of free[] have a free block */
+    struct slab *next, *prev; /* on the partial list; on the empty one, next alone */
+    uint32_t live;            /* blocks that are not free */
+    uint64_t free[];          /* a bit a block */
 };
 
 struct mk_alloc {
-    void *last;           /* the block freed last, to be handed out next, while its lines are warm */
+    void *last;           /* NULL: none. While its lines are warm, no bit need be turned */
     struct slab *partial; /* some blocks are free, some are live */
-    struct slab *empty;   /* all blocks are free; linked by next alone */
+    struct slab *empty;   /* all blocks are free */
     struct slab **table;  /* open addressing, at most half full */
     uint64_t table_mask;
     unsigned table_shift;
@@ -223,7 +225,7 @@ static int slab_create(struct mk_alloc **out, struct mk_mem *parent, const struc
     size_t align = cfg->object_align ? cfg->object_align : 1;
     size_t slot_bytes = (cfg->object_bytes + align - 1) & -align;
     size_t slab_bytes = cfg->params[SLAB_KIB] * 1024;
-    if (slab_bytes & (slab_bytes - 1)) {
+    if (slab_bytes == 0 || (slab_bytes & (slab_bytes - 1))) {
         return mk_fail(err, "slab_kib=%zu is not a power of two: take 16, 32 or 64", slab_bytes / 1024);
     }
     if (cfg->object_bytes == 0 || cfg->object_bytes > SLAB_BLOCK_BYTES_MAX) {
@@ -251,15 +253,16 @@ static int slab_create(struct mk_alloc **out, struct mk_mem *parent, const struc
     return 0;
 }
 
-/* Returns offset / slot_bytes. Exact: the inverse is too large by less than 1 in 2^48, which counts
- * offset * slot_bytes / 2^48 at most, and that is below 1 for slots up to 1 MiB. */
+/* Returns offset / slot_bytes. Exact: the inverse is too large by less than 1, so the quotient by less
+ * than offset / 2^48, and that is below 1 / slot_bytes for slots up to 1 MiB. */
 MK_INLINE uint64_t slab_index(const struct mk_alloc *cache, uint64_t offset) {
     return (offset * cache->slot_inverse) >> SLAB_INVERSE_SHIFT;
 }
 
+/* Takes the first free block of the first partial slab. */
 static MK_NOINLINE void *slab_take(struct mk_alloc *cache, struct mk_thread *me) {
-    struct slab *slab = cache->partial;
-    if (!slab && !(slab = slab_refill(cache, me))) return NULL;
+    struct slab *slab = cache->partial ? cache->partial : slab_refill(cache, me);
+    if (!slab) return NULL;
     unsigned word = (unsigned)__builtin_ctzll(slab->words);
     uint64_t free = slab->free[word];
     unsigned index = 64 * word + (unsigned)__builtin_ctzll(free);
@@ -272,6 +275,7 @@ static MK_NOINLINE void *slab_take(struct mk_alloc *cache, struct mk_thread *me)
     return (void *)(slab->base + index * cache->slot_bytes);
 }
 
+/* Makes a block free again in its slab. */
 static void slab_put(struct mk_alloc *cache, struct mk_thread *me, struct slab *slab, uint64_t index) {
     if (!slab->words) slab_list_partial(cache, slab);
     slab->words |= UINT64_C(1) << index / 64;
@@ -284,7 +288,10 @@ static inline void *slab_alloc(struct mk_alloc *cache, struct mk_thread *me, siz
     (void)bytes, (void)align;
     void *block = cache->last;
     cache->last = NULL;
-    if (MK_UNLIKELY(!block) && !(block = slab_take(cache, me))) return NULL;
+    if (MK_UNLIKELY(!block)) {
+        block = slab_take(cache, me);
+        if (!block) return NULL;
+    }
     mk_block_lent(block, cache->block_bytes, cache->slot_bytes);
     return block;
 }

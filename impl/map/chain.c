@@ -579,7 +579,7 @@ MK_INLINE enum mk_status chain_write(struct mk_map *map, struct mk_thread *me, u
                                      const struct chain_wish *wish) {
     uint64_t hash = mk_hash(key, map->seed);
     struct chain_node *fresh = NULL;
-    enum mk_status status;
+    enum mk_status status = MK_NO_MEMORY;
     bool settled = false;
     for (unsigned spins = 0; !settled;) {
         mk_enter(map->smr, me);
@@ -637,7 +637,7 @@ MK_INLINE bool chain_try_remove(struct mk_map *map, struct mk_thread *me, uint64
 
 static inline enum mk_status chain_remove(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_value *value) {
     uint64_t hash = mk_hash(key, map->seed);
-    enum mk_status status;
+    enum mk_status status = MK_NO_MEMORY;
     bool settled = false;
     for (unsigned spins = 0; !settled;) {
         mk_enter(map->smr, me);

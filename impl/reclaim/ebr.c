@@ -216,13 +216,13 @@ static void ebr_bequeath(struct mk_reclaim *smr, struct mk_thread *me, struct eb
     to->bytes += from->bytes;
     ebr_raise(&to->peak, to->count);
     ebr_raise(&to->peak_bytes, to->bytes);
-    /* (5) relaxed-store: only says that a look behind the mutex pays */
-    atomic_store_explicit(&smr->orphaned, true, memory_order_relaxed);
-    pthread_mutex_unlock(&smr->orphans_lock);
     from->room -= EBR_CHUNK_NODES - from->newest->end;
     from->oldest = from->newest = NULL;
     from->count = from->bytes = 0;
     memset(from->age, 0, sizeof from->age);
+    /* (5) relaxed-store: only says that a look behind the mutex pays */
+    atomic_store_explicit(&smr->orphaned, true, memory_order_relaxed);
+    pthread_mutex_unlock(&smr->orphans_lock);
 }
 
 /* Frees some of what others left behind, unless somebody is at it. */

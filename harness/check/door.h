@@ -1,0 +1,39 @@
+/* door.h - the memory that a structure under test is given: a door in front of the composition's own.
+ *
+ * It refuses chosen allocations, fills blocks with rubbish before they are used and again when they are
+ * freed, and counts. Watched, it knows every block, and so sees wrong sizes, double and foreign frees;
+ * unwatched, it adds no order between threads that the structure has not made itself, so that it hides
+ * no race.
+ */
+#ifndef MK_DOOR_H
+#define MK_DOOR_H
+
+#include <stdatomic.h>
+
+#include "shadow.h"
+
+struct mk_check;
+
+struct mk_door {
+    struct mk_mem mem; /* what the structure is given */
+    struct mk_mem *below;
+    struct mk_check *check;
+    bool watched;            /* by one OS thread at a time */
+    struct mk_shadow shadow; /* of live blocks, where watched */
+    /* Allocations and openings of caches are numbered from 1. These and those between are refused. */
+    uint64_t refuse_from, refuse_to;
+    _Atomic(uint64_t) calls, refused;
+    _Atomic(int64_t) blocks, bytes, caches; /* that are out */
+};
+
+/* Makes an unwatched door that refuses nothing. `below` and `check` outlive it. */
+void mk_door_open(struct mk_door *door, struct mk_mem *below, struct mk_check *check);
+
+/* Files a finding if blocks or caches are still out. */
+void mk_door_close(struct mk_door *door);
+
+uint64_t mk_door_calls(struct mk_door *door);
+uint64_t mk_door_refused(struct mk_door *door);
+int64_t mk_door_bytes(struct mk_door *door);
+
+#endif

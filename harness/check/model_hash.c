@@ -1,0 +1,135 @@
+/* model_hash.c - kind hash: pure, different under each seed, and good in all bits: the avalanche of each
+ * bit of the key, and the spread of keys in equal steps over what tables and shards take of a hash. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "../../impl/hash.h"
+#include "check.h"
+
+/* Under one seed. */
+static uint64_t hash_of(struct mk_subject *subject, uint64_t key) {
+    struct mk_op op = {.code = MK_HASH_HASH, .key = key};
+    return mk_subject_do(subject, &subject->me[0], &op).value;
+}
+
+/* Opens a hash under a seed of its own. */
+static int open_seeded(struct mk_subject *subject, struct mk_check *check, uint64_t seed) {
+    struct mk_subject_config config = {.watched = true};
+    uint64_t own = check->seed;
+    check->seed = seed;
+    int failed = mk_subject_open(subject, check, &config);
+    check->seed = own;
+    return failed;
+}
+
+static void run_pure(struct mk_check *check) {
+    struct mk_subject here, again, other;
+    struct mk_rng rng;
+    uint64_t keys = mk_check_ops(check, 2000), same = 0;
+    mk_rng_seed(&rng, check->seed);
+    if (open_seeded(&here, check, 1)) return;
+    if (open_seeded(&again, check, 1)) goto close_here;
+    if (open_seeded(&other, check, 2)) goto close_again;
+    for (uint64_t i = 0; i < keys; i++) {
+        uint64_t key = i < 64 ? i : mk_rng_next(&rng), hash = hash_of(&here, key);
+        if (hash_of(&here, key) != hash || hash_of(&again, key) != hash) {
+            mk_found(check, "key 0x%" PRIx64 " has two hashes under one seed", key);
+            break;
+        }
+        same += hash_of(&other, key) == hash;
+    }
+    if (same > keys / 100 && !(check->caps & MK_TEST_ONLY)) {
+        mk_found(check, "%" PRIu64 " of %" PRIu64 " keys have one hash under two seeds", same, keys);
+    }
+    mk_subject_close(&other);
+close_again:
+    mk_subject_close(&again);
+close_here:
+    mk_subject_close(&here);
+}
+
+static void run_batch(struct mk_check *check) {
+    enum { WORDS = 1000 };
+    struct mk_subject subject;
+    struct mk_rng rng;
+    uint64_t stream[WORDS], last = 0, sum = 0, sum_of_hashes = 0;
+    struct mk_tally mixed = {{0}, 0, 0}, alone = {{0}, 0, 0};
+    mk_rng_seed(&rng, check->seed);
+    if (open_seeded(&subject, check, check->seed)) return;
+    for (unsigned i = 0; i < WORDS; i++) {
+        uint64_t key = mk_rng_next(&rng) >> MK_CODE_BITS;
+        bool chain = key & 1;
+        stream[i] = MK_PACK(chain ? MK_HASH_CHAIN : MK_HASH_HASH, key);
+        sum_of_hashes += hash_of(&subject, key);
+        if (chain) last = hash_of(&subject, key ^ last);
+        sum += chain ? last : hash_of(&subject, key);
+    }
+    check->impl->batch(subject.self, &subject.me[0], stream, WORDS, &mixed);
+    if (mixed.sum != sum) mk_found(check, "the hashes of a batch add up to 0x%" PRIx64 ", those of step to 0x%" PRIx64, mixed.sum, sum);
+    if (check->impl->batch_of[MK_HASH_HASH]) {
+        check->impl->batch_of[MK_HASH_HASH](subject.self, &subject.me[0], stream, WORDS, &alone);
+        if (alone.sum != sum_of_hashes) {
+            mk_found(check, "the hashes of a run add up to 0x%" PRIx64 ", those of step to 0x%" PRIx64, alone.sum,
+                     sum_of_hashes);
+        }
+    }
+    mk_subject_close(&subject);
+}
+
+/* Each bit of the key, flipped, is to flip each bit of the hash with one half of the keys. */
+static void run_avalanche(struct mk_check *check) {
+    enum { KEYS = 2000 }; /* one bit strays by 1.1%: 5% are 4.5 of that, and 2.2 in expectation of 64*64 stray so far */
+    struct mk_subject subject;
+    struct mk_rng rng;
+    mk_rng_seed(&rng, check->seed);
+    if (open_seeded(&subject, check, check->seed)) return;
+    for (unsigned in = 0; in < 64; in++) {
+        uint64_t flips = 0;
+        for (unsigned i = 0; i < KEYS; i++) {
+            uint64_t key = i % 2 ? i : mk_rng_next(&rng);
+            flips += (uint64_t)__builtin_popcountll(hash_of(&subject, key) ^ hash_of(&subject, key ^ (uint64_t)1 << in));
+        }
+        double frac = (double)flips / (64.0 * KEYS);
+        if (frac < 0.45 || frac > 0.55) {
+            mk_found(check, "bit %u of the key flips %.1f%% of the bits of its hash, not 45%% to 55%%", in, frac * 100);
+        }
+    }
+    mk_subject_close(&subject);
+}
+
+/* Chi-square of 256 cells: 255 expected, give or take 22.6. What is too even is as good. */
+static double chi_square(const uint32_t *cell, uint32_t keys) {
+    double wanted = keys / 256.0, sum = 0;
+    for (unsigned i = 0; i < 256; i++) sum += (cell[i] - wanted) * (cell[i] - wanted) / wanted;
+    return sum;
+}
+
+static void run_spread(struct mk_check *check) {
+    enum { KEYS = 1 << 14 };
+    static const unsigned steps[] = {0, 1, 3, 6, 12, 20, 32, 44};
+    const double limit = 255 + 8 * 22.6;
+    struct mk_subject subject;
+    if (open_seeded(&subject, check, check->seed)) return;
+    for (unsigned s = 0; s < sizeof steps / sizeof *steps; s++) {
+        uint32_t low[256] = {0}, high[256] = {0};
+        for (uint64_t i = 0; i < KEYS; i++) {
+            uint64_t hash = hash_of(&subject, i << steps[s]);
+            low[hash & 255]++;
+            high[hash >> 56]++;
+        }
+        if (chi_square(low, KEYS) > limit || chi_square(high, KEYS) > limit) {
+            mk_found(check, "keys in steps of 2^%u spread badly: chi-square %.0f over the low 8 bits, %.0f over the high "
+                            "ones, where 255 is expected", steps[s], chi_square(low, KEYS), chi_square(high, KEYS));
+        }
+    }
+    mk_subject_close(&subject);
+}
+
+static const struct mk_case hash_cases[] = {
+    {"pure", "one hash a key and seed, others under other seeds", 0, 0, NULL, run_pure},
+    {"batch", "batch and step agree", 0, 0, NULL, run_batch},
+    {"avalanche", "each bit of the key changes half of the hash", 0, MK_FLOOR | MK_TEST_ONLY, NULL, run_avalanche},
+    {"spread", "keys in equal steps spread over low and high bits", 0, MK_FLOOR | MK_TEST_ONLY, NULL, run_spread},
+    {.name = NULL}};
+
+MK_MODEL(hash, .cases = hash_cases);

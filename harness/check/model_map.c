@@ -1,0 +1,763 @@
+/* model_map.c - kind map: a key is absent, or has the value that was written last.
+ *
+ * Values are told apart by their tags. A tag is made of its key and of a version, so that a value that
+ * belongs to another key, or to nobody, is seen wherever it turns up. Versions are never used twice:
+ * what was written must come back exactly once, as a previous value, a removed one, or at the end.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "../../impl/map.h"
+#include "../record.h"
+#include "check.h"
+
+/* ---- the sequential model -------------------------------------------------------------------- */
+
+/* Of one key. */
+struct state {
+    uint64_t tag;
+    bool present;
+    bool bumped; /* by an update, which changes the first word alone: step calls values of several words torn */
+};
+
+static uint64_t part_of(const struct mk_impl *impl, const struct mk_op *op) {
+    (void)impl;
+    return op->key;
+}
+
+/* How step calls the answer that a key was there, with its value. */
+static enum mk_status hit(const struct mk_impl *impl, const struct state *state) {
+    return state->bumped && impl->value_bytes > 8 ? MK_TORN : MK_HIT;
+}
+
+static void replace(struct state *state, uint64_t tag) {
+    *state = (struct state){.tag = tag, .present = true};
+}
+
+static void answer_map(const struct mk_impl *impl, void *of_key, const struct mk_op *op, struct mk_answer *answer) {
+    struct state *state = of_key;
+    bool was = state->present;
+    enum mk_status found = was ? hit(impl, state) : MK_MISS;
+    answer->status = found;
+    answer->value = answer->previous = state->tag;
+    switch (op->code) {
+    case MK_MAP_GET:
+        answer->states_value = true; /* a miss leaves the value alone, and step had put 0 there */
+        if (!was) answer->value = 0;
+        break;
+    case MK_MAP_READ_MODIFY_WRITE:
+        answer->states_value = was;
+        /* fall through */
+    case MK_MAP_PUT:
+        answer->states_previous = was;
+        replace(state, op->value);
+        break;
+    case MK_MAP_INSERT_IF_ABSENT:
+        answer->states_previous = was;
+        if (!was) replace(state, op->value);
+        break;
+    case MK_MAP_REMOVE:
+        answer->states_value = was;
+        memset(state, 0, sizeof *state);
+        break;
+    case MK_MAP_CONTAINS: answer->status = was ? MK_HIT : MK_MISS; break;
+    case MK_MAP_UPDATE:
+        answer->status = was ? MK_HIT : MK_MISS;
+        if (was) {
+            state->tag++;
+            state->bumped = true;
+        }
+        break;
+    default: answer->status = MK_REFUSED; break;
+    }
+}
+
+static void describe_state(const void *of_key, char *out, size_t room) {
+    const struct state *state = of_key;
+    if (state->present) {
+        snprintf(out, room, "the key had the value 0x%" PRIx64, state->tag);
+    } else {
+        snprintf(out, room, "the key was absent");
+    }
+}
+
+/* ---- keys and tags --------------------------------------------------------------------------- */
+
+#define VERSION_BITS 40
+
+static uint64_t tag_of(uint64_t key, uint64_t version) {
+    return mk_mix64(key) + version;
+}
+
+/* Returns whether the value may belong to the key. */
+static bool belongs(uint64_t key, uint64_t tag) {
+    return tag - mk_mix64(key) < (uint64_t)1 << VERSION_BITS;
+}
+
+/* Keys of a run, and what the model says of each. */
+struct book {
+    struct mk_check *check;
+    struct mk_subject *subject;
+    size_t n;
+    uint64_t *key; /* ascending, all different */
+    struct state *state;
+    bool *seen; /* by a walk */
+    uint64_t version;
+};
+
+static int compare_keys(const void *left, const void *right) {
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* Makes n keys: the two ends, their neighbours, and random ones. */
+static void open_book(struct book *book, struct mk_subject *subject, size_t n, uint64_t seed) {
+    uint64_t limit = subject->impl->key_limit;
+    const uint64_t corners[] = {0, limit - 1, 1, limit - 2, (uint64_t)1 << 63, UINT32_MAX};
+    struct mk_rng rng;
+    mk_rng_seed(&rng, seed);
+    memset(book, 0, sizeof *book);
+    book->check = subject->check;
+    book->subject = subject;
+    if (limit && n > limit) n = limit;
+    book->key = mk_need(n, sizeof *book->key);
+    book->state = mk_need(n, sizeof *book->state);
+    book->seen = mk_need(n, sizeof *book->seen);
+    for (size_t next = 0; book->n < n;) {
+        uint64_t key = next < 6 ? corners[next] : mk_rng_next(&rng);
+        next++;
+        book->key[book->n++] = limit ? key % limit : key;
+        if (book->n < n) continue;
+        qsort(book->key, n, sizeof *book->key, compare_keys);
+        book->n = 0;
+        for (size_t i = 0; i < n; i++) {
+            if (!i || book->key[i] != book->key[i - 1]) book->key[book->n++] = book->key[i];
+        }
+    }
+}
+
+static void close_book(struct book *book) {
+    free(book->key);
+    free(book->state);
+    free(book->seen);
+}
+
+static uint64_t next_tag(struct book *book, size_t i) {
+    return tag_of(book->key[i], ++book->version);
+}
+
+/* One operation on key i, which must be answered as the model says. */
+static enum mk_status expect(struct book *book, struct mk_thread *me, unsigned code, size_t i, uint64_t tag) {
+    struct mk_op op = {.code = code, .key = book->key[i], .value = tag};
+    return mk_subject_expect(book->subject, me, &op, &book->state[i]);
+}
+
+static void visit_key(void *arg, uint64_t key, uint64_t tag) {
+    struct book *book = arg;
+    uint64_t *at = bsearch(&key, book->key, book->n, sizeof *book->key, compare_keys);
+    size_t i = at ? (size_t)(at - book->key) : 0;
+    if (!at) {
+        mk_found(book->check, "walk comes to key 0x%" PRIx64 ", which was never put", key);
+    } else if (!book->state[i].present) {
+        mk_found(book->check, "walk comes to key 0x%" PRIx64 ", which is gone", key);
+    } else if (book->seen[i]) {
+        mk_found(book->check, "walk comes to key 0x%" PRIx64 " twice", key);
+    } else if (book->state[i].tag != tag) {
+        mk_found(book->check, "walk finds 0x%" PRIx64 " under key 0x%" PRIx64 ", not 0x%" PRIx64, tag, key,
+                 book->state[i].tag);
+    }
+    if (at) book->seen[i] = true;
+}
+
+/* At quiescence: count, walk and every single get say what the book says. */
+static void audit(struct book *book, struct mk_thread *me) {
+    uint64_t present = 0;
+    for (size_t i = 0; i < book->n; i++) {
+        present += book->state[i].present;
+        book->seen[i] = false;
+    }
+    mk_subject_expect_count(book->subject, present);
+    book->subject->impl->walk(book->subject->self, visit_key, book);
+    for (size_t i = 0; i < book->n; i++) {
+        if (book->state[i].present && !book->seen[i]) {
+            mk_found(book->check, "walk does not come to key 0x%" PRIx64, book->key[i]);
+        }
+        expect(book, me, MK_MAP_GET, i, 0);
+    }
+}
+
+/* ---- operations at random -------------------------------------------------------------------- */
+
+/* Which operations there are to choose from. */
+struct choice {
+    unsigned code[MK_OPS_MAX];
+    unsigned n;
+};
+
+static struct choice choose(const struct mk_check *check, uint32_t without) {
+    struct choice choice = {.n = 0};
+    for (unsigned code = 0; code <= MK_MAP_READ_MODIFY_WRITE; code++) {
+        if ((check->impl->offers & ~without) >> code & 1) choice.code[choice.n++] = code;
+    }
+    return choice;
+}
+
+/* Operations of any sort on keys first, first + step, ..., each answered as the model says. */
+static void random_ops(struct book *book, struct mk_thread *me, struct mk_rng *rng, uint64_t ops, size_t first,
+                       size_t step, uint64_t *version) {
+    struct choice choice = choose(book->check, 0);
+    uint64_t keys = (book->n - first + step - 1) / step;
+    while (ops-- && !mk_check_failed(book->check)) {
+        size_t i = first + step * mk_rng_below(rng, keys);
+        expect(book, me, choice.code[mk_rng_below(rng, choice.n)], i, tag_of(book->key[i], ++*version));
+    }
+}
+
+/* Puts, or removes, keys from..to-1 in an order that is neither theirs nor its reverse. */
+static void sweep(struct book *book, struct mk_thread *me, unsigned code, size_t from, size_t to) {
+    size_t n = to - from, step = 7;
+    while (n % step == 0) step += 2;
+    for (size_t k = 0, i = 0; k < n && !mk_check_failed(book->check); k++, i = (i + step) % n) {
+        expect(book, me, code, from + i, next_tag(book, from + i));
+    }
+}
+
+/* ---- cases of one thread --------------------------------------------------------------------- */
+
+static const struct round {
+    size_t keys;
+    uint64_t capacity, ops;
+} rounds[] = {{1, 0, 300}, {2, 1, 500}, {13, 1, 4000}, {13, 100000, 1000}, {400, 1, 15000}, {400, 400, 8000}};
+
+static void run_model(struct mk_check *check) {
+    for (size_t r = 0; r < sizeof rounds / sizeof *rounds && !mk_check_failed(check); r++) {
+        struct mk_subject_config config = {.capacity = rounds[r].capacity, .watched = true};
+        struct mk_subject subject;
+        struct book book;
+        struct mk_rng rng;
+        if (mk_subject_open(&subject, check, &config)) return;
+        mk_rng_seed(&rng, check->seed + r);
+        open_book(&book, &subject, rounds[r].keys, check->seed ^ r);
+        struct mk_thread *me = mk_subject_enter(&subject, 0);
+        for (int part = 0; me && part < 4; part++) {
+            random_ops(&book, me, &rng, mk_check_ops(check, rounds[r].ops / 4), 0, 1, &book.version);
+            audit(&book, me);
+        }
+        if (me) mk_subject_leave(&subject, 0);
+        close_book(&book);
+        mk_subject_close(&subject);
+    }
+}
+
+/* Up to n keys and down to none, again and again. */
+static void grow_and_shrink(struct mk_check *check, size_t n, unsigned times) {
+    struct mk_subject_config config = {.capacity = 1, .watched = true};
+    struct mk_subject subject;
+    struct book book;
+    if (mk_subject_open(&subject, check, &config)) return;
+    open_book(&book, &subject, mk_check_ops(check, n), check->seed);
+    struct mk_thread *me = mk_subject_enter(&subject, 0);
+    for (unsigned time = 0; me && time < times && !mk_check_failed(check); time++) {
+        size_t top = book.n >> time, half = top / 2;
+        sweep(&book, me, MK_MAP_PUT, 0, half);
+        sweep(&book, me, MK_MAP_PUT, 0, top);
+        audit(&book, me);
+        sweep(&book, me, MK_MAP_REMOVE, half, top);
+        audit(&book, me);
+        sweep(&book, me, MK_MAP_REMOVE, 0, top);
+        mk_subject_flush(&subject, me);
+        mk_subject_expect_reclaimed(&subject);
+        audit(&book, me);
+    }
+    if (me) mk_subject_leave(&subject, 0);
+    close_book(&book);
+    mk_subject_close(&subject);
+}
+
+static void run_growth(struct mk_check *check) {
+    grow_and_shrink(check, check->colliding ? 1000 : 20000, 3);
+}
+
+static const char *unless_colliding(const struct mk_check *check) {
+    return check->colliding ? NULL : "its keys do not collide on purpose";
+}
+
+static void run_collisions(struct mk_check *check) {
+    grow_and_shrink(check, 10000, 1);
+}
+
+/* ---- batch and step -------------------------------------------------------------------------- */
+
+/* Two maps of one seed, and what the one that is worked by step has come to. */
+struct twins {
+    struct mk_subject batch, step;
+    struct mk_thread *batch_me, *step_me;
+    unsigned words; /* of a value */
+};
+
+/* What a batch adds to its sum for a value with this tag: its first word, and its last one, which tells of
+ * the key alone, since updates change the first. */
+static uint64_t seen_value(const struct twins *twins, uint64_t key, uint64_t tag) {
+    return twins->words == 1 ? tag : tag + mk_value_word(mk_value_tag(key), twins->words - 1);
+}
+
+/* Works one word by step, as a batch would. Returns whether it hit. */
+static bool step_word(struct twins *twins, uint64_t word, struct mk_tally *tally) {
+    struct mk_op op = {.code = MK_CODE(word), .key = MK_OPERAND(word), .value = mk_value_tag(MK_OPERAND(word))};
+    struct mk_result result = mk_subject_do(&twins->step, twins->step_me, &op);
+    bool found = result.status == MK_HIT || result.status == MK_TORN;
+    switch (op.code) {
+    case MK_MAP_READ_MODIFY_WRITE: tally->sum += found; /* fall through */
+    case MK_MAP_PUT:
+    case MK_MAP_INSERT_IF_ABSENT:
+        if (found) tally->sum += seen_value(twins, op.key, result.previous);
+        break;
+    case MK_MAP_GET:
+    case MK_MAP_REMOVE:
+        if (found) tally->sum += seen_value(twins, op.key, result.value);
+        break;
+    default: break;
+    }
+    tally->hits[op.code] += found;
+    tally->failed += !found && result.status != MK_MISS;
+    return found;
+}
+
+static void compare_tallies(struct mk_check *check, const char *what, const struct mk_tally *batch,
+                            const struct mk_tally *step) {
+    for (unsigned code = 0; code < MK_OPS_MAX; code++) {
+        if (batch->hits[code] == step->hits[code]) continue;
+        mk_found(check, "%s: batch hits %" PRIu64 " times with operation %u, step %" PRIu64, what, batch->hits[code],
+                 code, step->hits[code]);
+    }
+    if (batch->failed != step->failed) {
+        mk_found(check, "%s: batch fails %" PRIu64 " times, step %" PRIu64, what, batch->failed, step->failed);
+    }
+    if (batch->sum != step->sum) {
+        mk_found(check, "%s: the values that batch sees add up to 0x%" PRIx64 ", those of step to 0x%" PRIx64, what,
+                 batch->sum, step->sum);
+    }
+}
+
+struct contents {
+    uint64_t keys, mixed;
+};
+
+static void visit_contents(void *arg, uint64_t key, uint64_t tag) {
+    struct contents *contents = arg;
+    contents->keys++;
+    contents->mixed += mk_mix64(mk_mix64(key) ^ tag);
+}
+
+/* Streams of one operation (code) or of all (-1), through `batch`. */
+static void batch_round(struct twins *twins, struct mk_rng *rng, mk_batch_fn *batch, int code, uint64_t keys) {
+    enum { WORDS = 257 };
+    struct mk_check *check = twins->batch.check;
+    struct choice choice = choose(check, 0);
+    uint64_t stream[WORDS], limit = check->impl->key_limit;
+    struct mk_tally by_batch = {{0}, 0, 0}, by_step = {{0}, 0, 0};
+    struct contents batch_has = {0, 0}, step_has = {0, 0};
+    char what[64];
+    for (unsigned i = 0; i < WORDS; i++) {
+        uint64_t key = mk_mix64(mk_rng_below(rng, keys)) >> MK_CODE_BITS;
+        if (limit) key %= limit;
+        stream[i] = MK_PACK(code >= 0 ? (unsigned)code : choice.code[mk_rng_below(rng, choice.n)], key);
+        step_word(twins, stream[i], &by_step);
+    }
+    batch(twins->batch.self, twins->batch_me, stream, WORDS, &by_batch);
+    snprintf(what, sizeof what, code < 0 ? "mixed operations" : "operation %d alone", code);
+    compare_tallies(check, what, &by_batch, &by_step);
+    check->impl->walk(twins->batch.self, visit_contents, &batch_has);
+    check->impl->walk(twins->step.self, visit_contents, &step_has);
+    if (batch_has.keys != step_has.keys || batch_has.mixed != step_has.mixed) {
+        mk_found(check, "%s: batch leaves other contents (%" PRIu64 " keys) than step (%" PRIu64 " keys)", what,
+                 batch_has.keys, step_has.keys);
+    }
+}
+
+static void batch_rounds(struct twins *twins, struct mk_rng *rng) {
+    struct mk_check *check = twins->batch.check;
+    for (uint64_t round = 0; round < 4 && !mk_check_failed(check); round++) {
+        for (uint64_t i = 0; i < mk_check_ops(check, 8); i++) {
+            batch_round(twins, rng, check->impl->batch, -1, 50 + 200 * round);
+        }
+        for (int code = 0; code < MK_OPS_MAX; code++) {
+            mk_batch_fn *batch = check->impl->batch_of[code];
+            if (batch) batch_round(twins, rng, batch, code, 50 + 200 * round);
+        }
+    }
+}
+
+static void run_batch(struct mk_check *check) {
+    struct mk_subject_config config = {.capacity = 100, .watched = true};
+    struct twins twins = {.words = check->impl->value_bytes / 8};
+    struct mk_rng rng;
+    mk_rng_seed(&rng, check->seed);
+    if (mk_subject_open(&twins.batch, check, &config)) return;
+    if (mk_subject_open(&twins.step, check, &config) == 0) {
+        twins.batch_me = mk_subject_enter(&twins.batch, 0);
+        twins.step_me = mk_subject_enter(&twins.step, 0);
+        if (twins.batch_me && twins.step_me) batch_rounds(&twins, &rng);
+        if (twins.batch_me) mk_subject_leave(&twins.batch, 0);
+        if (twins.step_me) mk_subject_leave(&twins.step, 0);
+        mk_subject_close(&twins.step);
+    }
+    mk_subject_close(&twins.batch);
+}
+
+/* ---- memory that is refused ------------------------------------------------------------------ */
+
+/* Does everything once to some keys, and audits whenever memory was refused: nothing may have changed. */
+static void refused_script(struct book *book, struct mk_thread *me) {
+    static const struct {
+        unsigned code;
+        size_t first, step;
+    } script[] = {{MK_MAP_PUT, 0, 1},    {MK_MAP_PUT, 0, 2},    {MK_MAP_UPDATE, 0, 5}, {MK_MAP_READ_MODIFY_WRITE, 1, 3},
+                  {MK_MAP_REMOVE, 0, 2}, {MK_MAP_INSERT_IF_ABSENT, 0, 3}, {MK_MAP_REMOVE, 0, 1}, {MK_MAP_PUT, 0, 9}};
+    for (size_t s = 0; s < sizeof script / sizeof *script; s++) {
+        if (!(book->check->impl->offers >> script[s].code & 1)) continue;
+        for (size_t i = script[s].first; i < book->n; i += script[s].step) {
+            if (expect(book, me, script[s].code, i, next_tag(book, i)) == MK_NO_MEMORY) audit(book, me);
+            if (mk_check_failed(book->check)) return;
+        }
+    }
+    audit(book, me);
+}
+
+/* Runs the script with allocations from..to refused, then, with memory again, once more. Returns whether there
+ * were so many allocations. */
+static bool refuse(struct mk_check *check, uint64_t from, uint64_t to) {
+    struct mk_subject_config config = {.capacity = 1, .watched = true, .refuse_from = from, .refuse_to = to};
+    struct mk_subject subject;
+    struct book book;
+    if (mk_subject_open(&subject, check, &config)) return !mk_check_failed(check);
+    open_book(&book, &subject, 90, check->seed);
+    struct mk_thread *me = mk_subject_enter(&subject, 0);
+    if (me) refused_script(&book, me);
+    bool reached = mk_door_calls(&subject.door) >= from;
+    if (me) {
+        subject.door.refuse_to = 0;
+        refused_script(&book, me);
+        mk_subject_flush(&subject, me);
+        mk_subject_expect_reclaimed(&subject);
+        mk_subject_leave(&subject, 0);
+    }
+    close_book(&book);
+    mk_subject_close(&subject);
+    return reached;
+}
+
+static void run_no_memory(struct mk_check *check) {
+    uint64_t stride = 1 + 20 / check->effort_percent; /* every single one, unless in a great hurry */
+    for (uint64_t n = 1; !mk_check_failed(check) && refuse(check, n, n); n += stride) continue;
+    for (uint64_t n = 1; !mk_check_failed(check) && refuse(check, n, n + n % 40); n += 17 * stride) continue;
+}
+
+/* ---- cases of several threads ---------------------------------------------------------------- */
+
+/* What one thread did to one key: copies added less copies removed, tags written less tags taken out. */
+struct account {
+    int64_t keys;
+    uint64_t tags;
+};
+
+struct shared {
+    struct book book;
+    struct choice choice;
+    struct account *accounts; /* by thread, then key */
+    uint64_t ops;
+};
+
+/* A value that came back: it must belong to the key and be whole. */
+static void judge_value(struct mk_check *check, uint64_t key, uint64_t tag) {
+    if (!belongs(key, tag)) {
+        mk_found(check, "key 0x%" PRIx64 " answers 0x%" PRIx64 ", a value that was never written to it", key, tag);
+    }
+}
+
+static void judge_status(struct mk_check *check, uint64_t key, enum mk_status status) {
+    if (status == MK_TORN) mk_found(check, "key 0x%" PRIx64 " answers half of one value and half of another", key);
+    if (status == MK_NO_MEMORY || status == MK_REFUSED) {
+        mk_found(check, "key 0x%" PRIx64 " is refused (%s) although memory was not", key,
+                 status == MK_REFUSED ? "as an argument" : "for lack of memory");
+    }
+}
+
+static void enter_account(struct mk_check *check, struct account *account, const struct mk_op *op,
+                          const struct mk_result *result) {
+    bool was = result->status == MK_HIT;
+    judge_status(check, op->key, result->status);
+    switch (op->code) {
+    case MK_MAP_GET:
+        if (was) judge_value(check, op->key, result->value);
+        break;
+    case MK_MAP_PUT:
+    case MK_MAP_READ_MODIFY_WRITE:
+        account->keys += !was;
+        account->tags += op->value - (was ? result->previous : 0);
+        if (was) judge_value(check, op->key, result->previous);
+        break;
+    case MK_MAP_INSERT_IF_ABSENT:
+        account->keys += !was;
+        account->tags += was ? 0 : op->value;
+        if (was) judge_value(check, op->key, result->previous);
+        break;
+    case MK_MAP_REMOVE:
+        account->keys -= was;
+        account->tags -= was ? result->value : 0;
+        if (was) judge_value(check, op->key, result->value);
+        break;
+    case MK_MAP_UPDATE: account->tags += was; break; /* adds 1 */
+    default: break;
+    }
+}
+
+static void shared_body(struct mk_worker *worker) {
+    struct shared *shared = worker->arg;
+    struct book *book = &shared->book;
+    struct account *accounts = shared->accounts + worker->index * book->n;
+    uint64_t version = (uint64_t)worker->index << 32;
+    for (uint64_t ops = shared->ops; ops && !mk_check_failed(worker->check); ops--) {
+        size_t i = mk_rng_below(&worker->rng, book->n);
+        struct mk_op op = {.code = shared->choice.code[mk_rng_below(&worker->rng, shared->choice.n)],
+                           .key = book->key[i],
+                           .value = tag_of(book->key[i], ++version)};
+        struct mk_result result = mk_subject_do(worker->subject, worker->me, &op);
+        enter_account(worker->check, &accounts[i], &op, &result);
+    }
+}
+
+/* Adds the threads' accounts up to what every key must have come to. */
+static void settle(struct shared *shared, uint32_t threads) {
+    struct book *book = &shared->book;
+    for (size_t i = 0; i < book->n; i++) {
+        struct account sum = {0, 0};
+        for (uint32_t t = 0; t < threads; t++) {
+            sum.keys += shared->accounts[t * book->n + i].keys;
+            sum.tags += shared->accounts[t * book->n + i].tags;
+        }
+        if (sum.keys != 0 && sum.keys != 1) {
+            mk_found(book->check, "key 0x%" PRIx64 " was added %" PRId64 " times more than it was removed", book->key[i],
+                     sum.keys);
+        } else if (sum.keys == 0 && sum.tags) {
+            mk_found(book->check, "key 0x%" PRIx64 " is gone, but not every value written came back once", book->key[i]);
+        }
+        book->state[i] = (struct state){.tag = sum.tags, .present = sum.keys == 1};
+    }
+}
+
+/* As audit, by a thread of its own, and down to nothing. */
+static void audit_and_clear(struct book *book) {
+    struct mk_thread *me = mk_subject_enter(book->subject, 0);
+    if (!me) return;
+    audit(book, me);
+    sweep(book, me, MK_MAP_REMOVE, 0, book->n);
+    mk_subject_flush(book->subject, me);
+    mk_subject_expect_reclaimed(book->subject);
+    audit(book, me);
+    mk_subject_leave(book->subject, 0);
+}
+
+static void share(struct mk_check *check, size_t keys, uint64_t ops) {
+    struct mk_subject_config config = {.capacity = keys / 8, .threads_max = check->threads};
+    struct mk_subject subject;
+    struct shared shared = {.ops = mk_check_ops(check, ops)};
+    if (mk_subject_open(&subject, check, &config)) return;
+    open_book(&shared.book, &subject, keys, check->seed);
+    /* a bumped value of several words looks torn, and could hide one that is */
+    shared.choice = choose(check, check->impl->value_bytes > 8 ? 1u << MK_MAP_UPDATE : 0);
+    shared.accounts = mk_need(check->threads * keys, sizeof *shared.accounts);
+    mk_subject_run(&subject, 0, check->threads, check->seed + keys, shared_body, &shared);
+    if (!mk_check_failed(check)) settle(&shared, check->threads);
+    if (!mk_check_failed(check)) audit_and_clear(&shared.book);
+    free(shared.accounts);
+    close_book(&shared.book);
+    mk_subject_close(&subject);
+}
+
+static void run_shared(struct mk_check *check) {
+    static const size_t keys[] = {1, 4, 48, 3000};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys && !mk_check_failed(check); k++) {
+        share(check, check->colliding && keys[k] > 100 ? 100 : keys[k], 8000);
+    }
+}
+
+static void owned_body(struct mk_worker *worker) {
+    struct shared *shared = worker->arg;
+    uint64_t version = (uint64_t)worker->index << 32;
+    random_ops(&shared->book, worker->me, &worker->rng, shared->ops, worker->index, worker->n, &version);
+}
+
+static void run_owned(struct mk_check *check) {
+    static const size_t keys_each[] = {2, 1000};
+    for (size_t k = 0; k < 2 && !mk_check_failed(check); k++) {
+        size_t keys = check->threads * (check->colliding && k ? 30 : keys_each[k]);
+        struct mk_subject_config config = {.capacity = 1, .threads_max = check->threads};
+        struct mk_subject subject;
+        struct shared shared = {.ops = mk_check_ops(check, 10000)};
+        if (mk_subject_open(&subject, check, &config)) return;
+        open_book(&shared.book, &subject, keys, check->seed);
+        mk_subject_run(&subject, 0, check->threads, check->seed + k, owned_body, &shared);
+        if (!mk_check_failed(check)) audit_and_clear(&shared.book);
+        close_book(&shared.book);
+        mk_subject_close(&subject);
+    }
+}
+
+/* ---- keys that are always there -------------------------------------------------------------- */
+
+#define STABLE_KEYS 12
+
+/* The first STABLE_KEYS of the book are always there. */
+struct stable {
+    struct book book;
+    uint64_t ops;
+    size_t storm; /* other keys, that come and go */
+};
+
+/* Replaces them, each by higher and higher versions. */
+static void stable_write(struct mk_worker *worker, struct stable *stable) {
+    /* above those that were there first */
+    for (uint64_t version = STABLE_KEYS + 1; version <= stable->ops && !mk_check_failed(worker->check); version++) {
+        size_t i = version % STABLE_KEYS;
+        expect(&stable->book, worker->me, MK_MAP_PUT, i, tag_of(stable->book.key[i], version));
+    }
+}
+
+/* Lets other keys come and go, so that the structure grows and shrinks around them. */
+static void stable_storm(struct mk_worker *worker, struct stable *stable) {
+    for (uint64_t done = 0; done < stable->ops && !mk_check_failed(worker->check); done += 2 * stable->storm) {
+        sweep(&stable->book, worker->me, MK_MAP_PUT, STABLE_KEYS, STABLE_KEYS + stable->storm);
+        sweep(&stable->book, worker->me, MK_MAP_REMOVE, STABLE_KEYS, STABLE_KEYS + stable->storm);
+    }
+}
+
+/* Looks them up: always there, whole, and never an older version than last time. */
+static void stable_read(struct mk_worker *worker, struct stable *stable) {
+    uint64_t newest[STABLE_KEYS] = {0};
+    for (uint64_t ops = stable->ops; ops && !mk_check_failed(worker->check); ops--) {
+        size_t i = mk_rng_below(&worker->rng, STABLE_KEYS);
+        uint64_t key = stable->book.key[i];
+        struct mk_op op = {.code = ops % 8 ? MK_MAP_GET : MK_MAP_CONTAINS, .key = key};
+        struct mk_result result = mk_subject_do(worker->subject, worker->me, &op);
+        judge_status(worker->check, key, result.status);
+        if (result.status == MK_MISS) mk_found(worker->check, "misses key 0x%" PRIx64 ", which is always there", key);
+        if (result.status != MK_HIT || op.code != MK_MAP_GET) continue;
+        judge_value(worker->check, key, result.value);
+        uint64_t version = result.value - mk_mix64(key);
+        if (version < newest[i]) {
+            mk_found(worker->check, "key 0x%" PRIx64 " answers version %" PRIu64 " after version %" PRIu64, key, version,
+                     newest[i]);
+        }
+        newest[i] = version;
+    }
+}
+
+static void stable_body(struct mk_worker *worker) {
+    switch (worker->index) {
+    case 0: stable_write(worker, worker->arg); break;
+    case 1: stable_storm(worker, worker->arg); break;
+    default: stable_read(worker, worker->arg); break;
+    }
+}
+
+static void run_stable(struct mk_check *check) {
+    struct mk_subject_config config = {.capacity = 1, .threads_max = check->threads < 3 ? 3 : check->threads};
+    struct mk_subject subject;
+    struct stable stable = {.ops = mk_check_ops(check, 15000), .storm = check->colliding ? 40 : 1500};
+    if (mk_subject_open(&subject, check, &config)) return;
+    open_book(&stable.book, &subject, STABLE_KEYS + stable.storm, check->seed);
+    struct mk_thread *me = mk_subject_enter(&subject, 0);
+    if (me) {
+        sweep(&stable.book, me, MK_MAP_PUT, 0, STABLE_KEYS);
+        mk_subject_leave(&subject, 0);
+    }
+    mk_subject_run(&subject, 0, config.threads_max, check->seed, stable_body, &stable);
+    if (!mk_check_failed(check)) audit_and_clear(&stable.book);
+    close_book(&stable.book);
+    mk_subject_close(&subject);
+}
+
+/* ---- threads that come and go, and one that stays inside ------------------------------------- */
+
+static void brief_body(struct mk_worker *worker) {
+    struct shared *shared = worker->arg;
+    uint64_t version = mk_rng_next(&worker->rng) >> (65 - VERSION_BITS);
+    random_ops(&shared->book, worker->me, &worker->rng, 40, worker->index, worker->n + 1, &version);
+}
+
+/* Short-lived threads, ids recycled, and thread 0, which stays. What each does to keys of its own must be there
+ * when the next one comes. */
+static void run_births(struct mk_check *check) {
+    struct mk_subject_config config = {.capacity = 1, .threads_max = check->threads};
+    struct mk_subject subject;
+    struct shared shared = {.ops = 0};
+    if (mk_subject_open(&subject, check, &config)) return;
+    open_book(&shared.book, &subject, 50 * check->threads, check->seed);
+    struct mk_thread *me = mk_subject_enter(&subject, 0);
+    struct mk_rng rng;
+    mk_rng_seed(&rng, check->seed);
+    uint64_t times = mk_check_ops(check, 60), version = 0;
+    for (uint64_t time = 0; me && time < times && !mk_check_failed(check); time++) {
+        mk_subject_run(&subject, 1, check->threads - 1, check->seed + time, brief_body, &shared);
+        random_ops(&shared.book, me, &rng, 20, check->threads - 1, check->threads, &version);
+    }
+    if (me) {
+        audit(&shared.book, me);
+        mk_subject_leave(&subject, 0);
+    }
+    if (!mk_check_failed(check)) audit_and_clear(&shared.book);
+    close_book(&shared.book);
+    mk_subject_close(&subject);
+}
+
+static const char *unless_holds(const struct mk_check *check) {
+    return check->impl->hold && check->impl->unhold ? NULL : "readers cannot be made to stay inside";
+}
+
+/* A reader stays inside while another thread changes everything. */
+static void run_held(struct mk_check *check) {
+    struct mk_subject_config config = {.capacity = 1, .threads_max = 2, .watched = true};
+    struct mk_subject subject;
+    struct book book;
+    struct mk_rng rng;
+    if (mk_subject_open(&subject, check, &config)) return;
+    open_book(&book, &subject, check->colliding ? 100 : 1000, check->seed);
+    mk_rng_seed(&rng, check->seed);
+    struct mk_thread *reader = mk_subject_enter(&subject, 0), *me = mk_subject_enter(&subject, 1);
+    if (reader && me) {
+        sweep(&book, me, MK_MAP_PUT, 0, book.n / 2);
+        check->impl->hold(subject.self, reader);
+        sweep(&book, me, MK_MAP_PUT, 0, book.n);
+        random_ops(&book, me, &rng, mk_check_ops(check, 5000), 0, 1, &book.version);
+        check->impl->unhold(subject.self, reader);
+        audit(&book, me);
+        sweep(&book, me, MK_MAP_REMOVE, 0, book.n);
+        mk_subject_flush(&subject, me);
+        mk_subject_expect_reclaimed(&subject);
+        audit(&book, me);
+    }
+    if (reader) mk_subject_leave(&subject, 0);
+    if (me) mk_subject_leave(&subject, 1);
+    close_book(&book);
+    mk_subject_close(&subject);
+}
+
+static const struct mk_case map_cases[] = {
+    {"model", "random operations of one thread, each answered as the model says", 0, MK_FLOOR, NULL, run_model},
+    {"growth", "up to 20000 keys and down to none, again and again", MK_GROWS, MK_FLOOR, NULL, run_growth},
+    {"collisions", "10000 keys of one hash", MK_GROWS, MK_FLOOR, unless_colliding, run_collisions},
+    {"batch", "batch and step agree in answers and contents", 0, MK_FLOOR, NULL, run_batch},
+    {"no_memory", "every single allocation refused: nothing changes, nothing leaks", 0, MK_FLOOR, NULL, run_no_memory},
+    {"held", "a reader stays inside while everything changes", 0, MK_FLOOR, unless_holds, run_held},
+    {"shared", "threads on shared keys: what was written comes back exactly once", MK_CONCURRENT, MK_FLOOR, NULL,
+     run_shared},
+    {"owned", "threads on keys of their own among those of others: one legal answer each", MK_CONCURRENT, MK_FLOOR,
+     NULL, run_owned},
+    {"stable", "keys that are always there are never missed while they are replaced and others come and go",
+     MK_CONCURRENT, MK_FLOOR, NULL, run_stable},
+    {"births", "short-lived threads lose nothing", MK_CONCURRENT, MK_FLOOR, NULL, run_births},
+    {.name = NULL}};
+
+MK_MODEL(map, .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_map, .describe = describe_state,
+         .several = 1u << MK_MAP_READ_MODIFY_WRITE, .cases = map_cases);
