@@ -78,7 +78,8 @@ static void add_values(struct mk_text *line, const struct mk_listed_impl *impl) 
 static void print_parameter(const struct mk_listed_param *param, struct mk_text *out) {
     const char *choices = param->choices ? param->choices : "";
     mk_text_printf(out, "    [%s=%s] ", param->name, param->preset ? param->preset : "?");
-    if (param->max) mk_text_printf(out, "%" PRIu64 " to %" PRIu64 "%s", param->min, param->max, *choices ? ", [*] is " : "");
+    if (param->max) mk_text_printf(out, "%" PRIu64 " to %" PRIu64, param->min, param->max);
+    if (param->max && *choices) mk_text_puts(out, ", [*] is ");
     mk_text_printf(out, "%s%s%s\n", choices, param->help ? ": " : "", param->help ? param->help : "");
 }
 
@@ -115,7 +116,8 @@ static void print_counters(const struct mk_listing *listing, bool colour, struct
     for (size_t i = 0; i < listing->counters_n; i++) {
         const struct mk_listed_counter *counter = &listing->counters[i];
         mk_grid_put(&grid, MK_TONE_PLAIN, "%s", counter->name);
-        mk_grid_put(&grid, counter->backend ? MK_TONE_PLAIN : MK_TONE_WARN, "%s", counter->backend ? counter->backend : "n/a");
+        if (counter->backend) mk_grid_put(&grid, MK_TONE_PLAIN, "%s", counter->backend);
+        else mk_grid_put(&grid, MK_TONE_WARN, "n/a");
         mk_grid_put(&grid, MK_TONE_PLAIN, "%s", counter->event ? counter->event : "");
         mk_grid_put(&grid, MK_TONE_FAINT, "%s", counter->help ? counter->help : "");
     }
@@ -141,15 +143,16 @@ static void print_choices(const char *head, const struct mk_listed_choice *choic
 
 static void print_cache(const char *name, const struct mk_topo_cache *cache, struct mk_text *out) {
     if (!cache->bytes) return;
-    mk_text_printf(out, "%s: %" PRIu32 " x %" PRIu64 " KiB, lines of %" PRIu32 " bytes, each for %" PRIu32 " PU%s\n", name,
-                   cache->count, cache->bytes / 1024, cache->line_bytes, cache->pus, cache->pus == 1 ? "" : "s");
+    mk_text_printf(out, "%s: %" PRIu32 " x %" PRIu64 " KiB, lines of %" PRIu32 " bytes", name, cache->count,
+                   cache->bytes / 1024, cache->line_bytes);
+    mk_text_printf(out, ", each for %" PRIu32 " PU%s\n", cache->pus, cache->pus == 1 ? "" : "s");
 }
 
 static void print_topology(const struct mk_listing *listing, bool colour, struct mk_text *out) {
     const struct mk_topo_machine *machine = &listing->topology;
     mk_text_printf(out, "packages: %" PRIu32 ", NUMA nodes: %" PRIu32 ", cores: %" PRIu32 ", PUs: %" PRIu32
-                   " of %" PRIu32 " may be used\n", machine->packages, machine->numa_nodes, machine->cores, machine->pus,
-                   machine->machine_pus);
+                   " of %" PRIu32 " may be used\n", machine->packages, machine->numa_nodes, machine->cores,
+                   machine->pus, machine->machine_pus);
     print_cache("L1d", &machine->l1d, out);
     print_cache("L2", &machine->l2, out);
     print_cache("L3", &machine->l3, out);
@@ -214,8 +217,9 @@ static int wrong(const char *what, const char *word) {
     const char *names[SECTIONS + 1] = {0};
     for (size_t i = 0; i < SECTIONS; i++) names[i] = sections[i].name;
     const char *near = mk_nearest(word, names);
-    fprintf(stderr, "memkit-bench list: %s \"%s\"%s%s%s (see --help)\n", what, word, near ? ", did you mean \"" : "",
-            near ? near : "", near ? "\"?" : "");
+    fprintf(stderr, "memkit-bench list: %s \"%s\"", what, word);
+    if (near) fprintf(stderr, ", did you mean \"%s\"?", near);
+    fprintf(stderr, " (see --help)\n");
     return MK_EXIT_USAGE;
 }
 
@@ -243,9 +247,9 @@ static int list(unsigned wanted, bool json, const char *colour) {
 }
 
 int mk_cmd_list(int argc, char **argv) {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {"plugin", required_argument, NULL, 'p'},
-                                            {"color", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"plugin", required_argument, NULL, 'p'},
+        {"color", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     struct mk_err err;
     const char *colour = "auto";
     bool json = false;

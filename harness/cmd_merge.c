@@ -79,9 +79,9 @@ static int save_table(const struct mk_summary *summary, enum mk_grid_form form, 
 static int show(const struct merge *merge, const struct mk_result_file *result, struct mk_err *err) {
     struct mk_summary summary;
     bool table = !merge->quiet && strcmp(merge->out, "-") != 0;
-    bool colour = mk_grid_wants_colour(merge->colour, stdout);
+    enum mk_grid_form form = mk_grid_wants_colour(merge->colour, stdout) ? MK_GRID_COLOUR : MK_GRID_PLAIN;
     mk_summary_make(&summary, result);
-    int failed = save_table(&summary, colour ? MK_GRID_COLOUR : MK_GRID_PLAIN, merge->out, table ? "-" : NULL, err) ||
+    int failed = save_table(&summary, form, merge->out, table ? "-" : NULL, err) ||
                  save_table(&summary, MK_GRID_CSV, merge->out, merge->csv, err) ||
                  save_table(&summary, MK_GRID_MARKDOWN, merge->out, merge->markdown, err);
     mk_summary_free(&summary);

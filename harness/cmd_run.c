@@ -91,6 +91,7 @@ static char *machine_text(const struct mk_topo *topo, const struct mk_env *env) 
 
 static void begin_result(struct run *run, struct mk_env *env) {
     mk_result_begin(&run->result, &run->plan, run->workload.text, run->argc, run->argv);
+    if (run->worker) mk_result_workers(&run->result, run->options.flavour);
     run->ask.root = "";
     run->ask.threads = most_threads(&run->plan);
     run->ask.counters = run->workload.counters_n != 0;
@@ -188,9 +189,6 @@ static int measure(struct run *run) {
     ended = mk_conduct(&run->plan, run->topo, &conduct, &run->result, &err);
     mk_env_end(&run->ask, &run->span, &env);
     mk_result_environment(&run->result, &env);
-    if (run->worker && ended >= 0) {
-        mk_result_warn(&run->result, "workers", "the workers were of another flavour than this program", NULL);
-    }
     mk_result_close(&run->result, ended == 0);
     if (ended < 0) return fail(&err, MK_EXIT_BROKEN);
     run->out = run->options.out ? mk_need_text(run->options.out) : default_path(run->workload.name);

@@ -1,7 +1,5 @@
 /* cmd_validate.c - `memkit-bench validate`: checks workload and result files without running anything;
  * prints their schema and their page of reference. */
-#include <stdlib.h>
-
 #include "commands.h"
 #include "json.h"
 #include "result.h"
@@ -27,15 +25,18 @@ static const char help[] =
 /* Checks a parsed document; complaints stay in it. */
 static void check_workload(struct mk_json *doc) {
     struct mk_workload workload;
+    if (strlen(mk_json_source(doc)) > MK_WORKLOAD_BYTES_MAX) {
+        mk_json_error(doc, MK_JSON_NONE, "has more than %u MiB, the limit of workloads", MK_WORKLOAD_BYTES_MAX >> 20);
+        return;
+    }
     mk_workload_from_json(doc, &workload);
     mk_record_free(&mk_workload_record, &workload);
 }
 
 static void check_result(struct mk_json *doc) {
-    void *result = mk_need(1, mk_result_record.size);
-    mk_json_read_record(doc, MK_JSON_ROOT, &mk_result_record, result);
-    mk_record_free(&mk_result_record, result);
-    free(result);
+    struct mk_result_file result;
+    mk_result_from_json(doc, &result);
+    mk_result_free(&result);
 }
 
 static const struct format {

@@ -362,7 +362,7 @@ static void sink_frame(void *arg, uint32_t type, void *sample) {
 static int run_in_process(struct conduct *c, const struct mk_topo *topo, uint32_t sort, uint32_t process,
                           uint64_t *cells, size_t cells_n, struct mk_err *err) {
     struct mk_order order = {sort, process, cells, cells_n};
-    struct mk_run_sink sink = {c, sink_frame};
+    struct mk_run_sink sink = {c, sink_frame, &interrupted};
     int failed = mk_run_order(c->plan, &order, topo, &sink, err);
     return failed ? -1 : interrupted;
 }

@@ -185,7 +185,8 @@ static void write_markdown(const struct mk_grid *grid, struct mk_text *out) {
     markdown_heads(grid, out);
     for (size_t i = 0; i < grid->cells_n; i++) {
         size_t column = i % grid->columns_n;
-        for (; !column && heading < grid->headings_n && grid->headings[heading].row == i / grid->columns_n; heading++)
+        size_t row = i / grid->columns_n;
+        for (; !column && heading < grid->headings_n && grid->headings[heading].row == row; heading++)
             markdown_heading(grid, grid->headings[heading].text, out);
         if (!column) mk_text_putc(out, '|');
         if (grid->cells[i].text[0]) mk_text_putc(out, ' ');

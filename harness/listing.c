@@ -11,7 +11,8 @@
 /* ---- the tables --------------------------------------------------------------------------------- */
 
 #define TEXT(STRUCT, MEMBER, HELP) \
-    {.name = #MEMBER, .type = MK_FIELD_TEXT, .flags = MK_FIELD_NULLABLE, .offset = MK_AT(STRUCT, MEMBER), .help = HELP}
+    {.name = #MEMBER, .type = MK_FIELD_TEXT, .flags = MK_FIELD_NULLABLE, .offset = MK_AT(STRUCT, MEMBER), \
+     .help = HELP}
 #define LIST(STRUCT, MEMBER, TYPE, HELP) \
     {.name = #MEMBER, .type = TYPE, .offset = MK_LIST_AT(STRUCT, MEMBER), .help = HELP}
 #define PARTS(STRUCT, MEMBER, RECORD, HELP)                                               \
@@ -44,7 +45,8 @@ static const struct mk_field param_fields[] = {
     TEXT(mk_listed_param, help, "what it changes"),
     {0},
 };
-static const struct mk_record param_record = {"parameter", sizeof(struct mk_listed_param), param_fields, "a variant"};
+static const struct mk_record param_record = {"parameter", sizeof(struct mk_listed_param), param_fields,
+                                             "a variant"};
 
 static const struct mk_field progress_fields[] = {
     TEXT(mk_listed_progress, operation, "operation"),
@@ -84,7 +86,8 @@ static const struct mk_field choice_fields[] = {
     TEXT(mk_listed_choice, help, "what it means"),
     {0},
 };
-static const struct mk_record choice_record = {"choice", sizeof(struct mk_listed_choice), choice_fields, "one word"};
+static const struct mk_record choice_record = {"choice", sizeof(struct mk_listed_choice), choice_fields,
+                                              "one word"};
 
 static const struct mk_field listing_fields[] = {
     TEXT(mk_listing, schema, "memkit.list/1"),
@@ -133,9 +136,10 @@ static void list_capabilities(struct mk_listed_impl *impl, uint64_t caps) {
     } known[] = {
         {MK_DEFAULT, "default of its kind"}, {MK_FLOOR, "floor"}, {MK_TEST_ONLY, "only when named"},
         {MK_CONCURRENT, "concurrent"}, {MK_GROWS, "grows"}, {MK_ORDERED, "ordered"}, {MK_WRAPPER, "wraps another"},
-        {MK_FIXED_SIZE, "one block size"}, {MK_BULK_FREE, "frees all at once"}, {MK_CROSS_FREE, "cross-thread free"},
-        {MK_CHECKS_FREE, "refuses wrong frees"}, {MK_NEVER_FREES, "never frees"},
-        {MK_UNLINKED_OK, "readers may stand on unlinked nodes"}, {MK_BOUNDED, "bounded garbage"},
+        {MK_FIXED_SIZE, "one block size"}, {MK_BULK_FREE, "frees all at once"},
+        {MK_CROSS_FREE, "cross-thread free"}, {MK_CHECKS_FREE, "refuses wrong frees"},
+        {MK_NEVER_FREES, "never frees"}, {MK_UNLINKED_OK, "readers may stand on unlinked nodes"},
+        {MK_BOUNDED, "bounded garbage"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!(caps & known[i].cap)) continue;
@@ -185,20 +189,23 @@ static void add_value_size(struct mk_listed_impl *impl, uint64_t bytes) {
     if (bytes) *(uint64_t *)mk_grow(&impl->value_bytes, &impl->value_bytes_n, sizeof bytes) = bytes;
 }
 
+/* Takes over the identity. Several value sizes of one composition stand together. */
+static void add_composition(struct mk_listed_impl *impl, char *identity) {
+    if (impl->compositions_n && strcmp(impl->compositions[impl->compositions_n - 1], identity) == 0) free(identity);
+    else *(char **)mk_grow(&impl->compositions, &impl->compositions_n, sizeof(char *)) = identity;
+}
+
 /* Units of one implementation stand together in the registry, the one with default parts first. */
 int mk_listing_impls(struct mk_listing *listing, struct mk_err *err) {
     struct mk_listed_impl *impl = NULL;
     (void)err;
     for (size_t i = 0; i < mk_registry_count(); i++) {
-        const struct mk_impl *from = mk_registry_at(i), *before = i ? mk_registry_at(i - 1) : NULL;
+        const struct mk_impl *from = mk_registry_at(i);
         char *identity = mk_need_format("%s/%s", from->kind->name, from->name);
         if (impl && strcmp(impl->identity, identity) == 0) free(identity);
         else impl = begin_impl(listing, from, identity);
         add_value_size(impl, from->value_bytes);
-        bool other_parts = from->chosen && from->chosen[0];
-        if (other_parts && (!before || strcmp(before->chosen, from->chosen) != 0 || strcmp(before->name, from->name) != 0))
-            *(char **)mk_grow(&impl->compositions, &impl->compositions_n, sizeof(char *)) =
-                mk_need_format("%s%s", impl->identity, from->chosen);
+        if (from->chosen[0]) add_composition(impl, mk_need_format("%s%s", impl->identity, from->chosen));
     }
     return 0;
 }
@@ -246,6 +253,7 @@ int mk_listing_distributions(struct mk_listing *listing, struct mk_err *err) {
         add_choice(&listing->distributions, &listing->distributions_n, mk_distribution_names[i].name,
                    mk_distribution_names[i].help);
     for (size_t i = 0; i < MK_KEY_FORMS; i++)
-        add_choice(&listing->key_forms, &listing->key_forms_n, mk_key_form_names[i].name, mk_key_form_names[i].help);
+        add_choice(&listing->key_forms, &listing->key_forms_n, mk_key_form_names[i].name,
+                   mk_key_form_names[i].help);
     return 0;
 }

@@ -186,12 +186,41 @@ static char *alloc_reason(const struct mk_impl *impl, const struct mk_plan_point
     return NULL;
 }
 
+/* Why so many threads cannot be dealt out to the groups; NULL if they can. A ring joins one thread that
+ * gives blocks and one that takes them. */
+static char *groups_reason(const struct mk_plan_point *point, uint32_t threads) {
+    for (size_t p = 0; p < point->phases_n; p++) {
+        const struct mk_workload_phase *phase = &point->phases[p];
+        uint32_t givers = 0, takers = 0, both = 0;
+        for (uint32_t g = 0; g < phase->groups_n; g++) {
+            const struct mk_workload_group *group = &phase->groups[g];
+            uint32_t n = mk_plan_group_threads(phase, threads, g);
+            bool gives = false, takes = false;
+            if (!n) return mk_need_format("with %u thread%s none is left for the group \"%s\"", threads, threads == 1 ? "" : "s", group->name);
+            for (size_t i = 0; i < group->ops_n; i++) {
+                gives = gives || (strcmp(group->ops[i].name, "give") == 0 && group->ops[i].value > 0);
+                takes = takes || (strcmp(group->ops[i].name, "take") == 0 && group->ops[i].value > 0);
+            }
+            givers += gives ? n : 0;
+            takers += takes ? n : 0;
+            both += gives && takes ? n : 0;
+        }
+        if (givers != takers) {
+            return mk_need_format("%u threads give blocks and %u take them, and each ring joins one of each", givers, takers);
+        }
+        if (both == 1 && givers == 1) return mk_need_format("one thread alone has nobody to hand blocks to");
+    }
+    return NULL;
+}
+
 /* Returns why the composition cannot run this point with so many threads, or NULL. */
 static char *cell_reason(const struct mk_composition *c, const struct mk_plan_point *point, uint32_t threads) {
     const struct mk_impl *impl = c->impl;
     bool per_thread = point->workload.instance == MK_INSTANCE_PER_THREAD;
     bool writes = false, stalls = false;
     uint32_t codes = codes_of(impl->kind, point, &writes, &stalls);
+    char *dealt = groups_reason(point, threads);
+    if (dealt) return dealt;
     if (c->reason) return mk_need_text(c->reason);
     if (threads > 1 && !per_thread && !(impl->caps & MK_CONCURRENT)) {
         return mk_need_format("is not for several threads (\"instance\": \"per_thread\" gives each its own)");
@@ -215,6 +244,16 @@ static char *cell_reason(const struct mk_composition *c, const struct mk_plan_po
 }
 
 /* ---- expectations ------------------------------------------------------------------------- */
+
+/* All threads' words of one phase together: 2 GiB, so that hundreds of threads do not ask for more
+ * than a machine has. */
+#define STREAM_WORDS_ALL ((size_t)1 << 28)
+
+size_t mk_plan_stream_words(const struct mk_workload *workload, const struct mk_workload_phase *phase, uint32_t threads) {
+    size_t share = STREAM_WORDS_ALL / threads;
+    if (phase->ops_count) return (size_t)phase->ops_count;
+    return workload->stream_ops_max < share ? (size_t)workload->stream_ops_max : share;
+}
 
 /* A rough cost of one operation, before anything is known: what a miss costs once the structure
  * no longer fits the caches. Only decides what is printed, and when an instance is kept. */
@@ -241,17 +280,18 @@ static void expect_cell(struct mk_cell *cell, const struct mk_impl *impl, const 
     double parallel = threads < pus ? threads : pus;
     double op_ns = guess_op_ns(elements);
     double fill_ns = op_ns * (double)(elements + age_ops_of(w, writes)) / parallel;
-    double run_ns = 0;
+    double run_ns = 0, words = 0;
     for (size_t p = 0; p < point->phases_n; p++) {
         uint64_t ops = point->phases[p].ops_count;
+        words += (double)threads * (double)mk_plan_stream_words(w, &point->phases[p], threads);
         run_ns += ops ? op_ns * (double)ops * threads / parallel : 1e6 * (double)point->phases[p].duration_ms;
     }
-    double stream_ns = 10.0 * (double)w->stream_ops_max * threads / parallel / 4;
+    double stream_ns = 2.5 * words / parallel; /* a quarter of the longest, mostly */
     cell->kept = !cell->floor && fill_ns > 5 * run_ns;
     cell->expected_ns = run_ns + 1e6 * (double)w->warmup_ms + stream_ns +
                         (cell->kept ? fill_ns / (double)(w->rounds ? w->rounds : 1) : fill_ns);
-    cell->expected_bytes = elements * (w->value_bytes + 56) + elements * (strcmp(w->kind, "alloc") == 0 ? w->blocks.max_bytes : 0) +
-                           (uint64_t)threads * w->stream_ops_max * 8;
+    uint64_t of_block = strcmp(w->kind, "alloc") == 0 ? w->blocks.max_bytes : 0;
+    cell->expected_bytes = elements * (w->value_bytes + 56 + of_block) + (uint64_t)(8 * words);
 }
 
 static void expect_plan(struct mk_plan *plan) {

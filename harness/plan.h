@@ -98,6 +98,9 @@ uint32_t mk_plan_group_of(const struct mk_workload_phase *phase, uint32_t thread
 /* Returns how many threads a group gets, of `threads`. */
 uint32_t mk_plan_group_threads(const struct mk_workload_phase *phase, uint32_t threads, uint32_t group);
 
+/* Returns how many words a thread's stream of one phase has at most. */
+size_t mk_plan_stream_words(const struct mk_workload *workload, const struct mk_workload_phase *phase, uint32_t threads);
+
 /* Prints the plan for people. */
 struct mk_text;
 void mk_plan_print(const struct mk_plan *plan, struct mk_text *out);

@@ -12,8 +12,8 @@
 
 static void *have(void *memory, size_t count, size_t bytes) {
     if (memory || !count || !bytes) return memory;
-    fprintf(stderr, "memkit-bench: no memory for %zu x %zu bytes of its own books: close other programs, or ask for "
-                    "fewer cells\n", count, bytes);
+    fprintf(stderr, "memkit-bench: no memory for %zu x %zu bytes of its own books: close other programs, or ask "
+                    "for fewer cells\n", count, bytes);
     exit(EXIT_NO_MEMORY);
 }
 

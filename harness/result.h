@@ -54,11 +54,16 @@ struct mk_result_counters {
     char *remedy;
 };
 
+struct mk_result_phase {
+    char *name; /* "" where the workload has no phases */
+    bool paced; /* operations begin on schedule (a rate, pauses): CPU time is mostly not theirs */
+};
+
 struct mk_result_point {
     char *label;
     uint64_t value_bytes;
     bool fresh; /* prefilled and never aged: flatters what chases pointers */
-    char **phases;
+    struct mk_result_phase *phases; /* samples name them by index */
     size_t phases_n;
 };
 
@@ -114,6 +119,9 @@ extern const struct mk_record mk_warning_record, mk_result_record;
  * in, all of it copied. workload_text is the file word for word. */
 void mk_result_begin(struct mk_result_file *result, const struct mk_plan *plan, const char *workload_text, int argc,
                      char *const *argv);
+
+/* The workers were another build than this program: of `flavour`, and why its timings mean nothing. */
+void mk_result_workers(struct mk_result_file *result, const char *flavour);
 
 /* The machine in numbers (copied) and in one line. */
 void mk_result_machine(struct mk_result_file *result, const struct mk_topo_machine *machine, const char *text);

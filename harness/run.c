@@ -50,7 +50,8 @@ struct crew {
     double probe_ns;
     _Atomic(uint32_t) refused; /* a thread could not enter */
     char refusal[256];
-    pthread_mutex_t words; /* guards refusal */
+    char misplaced[320];  /* why a thread, or its memory, is not where it was to be; "" = all are */
+    pthread_mutex_t words; /* guards both texts */
 };
 
 struct member {
@@ -66,6 +67,12 @@ static void refuse(struct crew *crew, const char *text) {
     atomic_store_explicit(&crew->refused, 1, memory_order_relaxed);
 }
 
+static void misplace(struct crew *crew, const char *what, const char *why) {
+    pthread_mutex_lock(&crew->words);
+    snprintf(crew->misplaced, sizeof crew->misplaced, "%s: %s", what, why);
+    pthread_mutex_unlock(&crew->words);
+}
+
 static void meet(struct crew *crew) {
     pthread_barrier_wait(&crew->barrier);
 }
@@ -73,11 +80,13 @@ static void meet(struct crew *crew) {
 /* ---- one member of the crew ---------------------------------------------------------------- */
 
 /* Returns whether the thread is bound to its PU, which it verified. */
-static bool take_place(const struct crew *crew, uint32_t thread) {
-    struct mk_err err;
+static bool take_place(struct crew *crew, uint32_t thread) {
+    struct mk_err err = {{0}};
     uint32_t pu = (uint32_t)crew->group->pus[thread];
     if (pu == MK_PU_NONE) return false;
-    return mk_topo_pin(crew->topo, pu, &err) == 0;
+    if (mk_topo_pin(crew->topo, pu, &err) == 0) return true;
+    misplace(crew, "pinning", err.text);
+    return false;
 }
 
 static const struct mk_workload_group *group_of(const struct crew *crew, uint32_t phase, uint32_t thread) {
@@ -214,7 +223,9 @@ static void *member_main(void *arg) {
     struct crew *crew = member->crew;
     struct mk_err err = {{0}};
     bool pinned = take_place(crew, member->thread);
-    mk_topo_bind_memory(crew->topo, crew->point->workload.memory ? crew->point->workload.memory : "local", &err);
+    if (mk_topo_bind_memory(crew->topo, crew->point->workload.memory ? crew->point->workload.memory : "local", &err)) {
+        misplace(crew, "memory", err.text);
+    }
     int entered = mk_instance_enter(crew->instance, member->thread, &err);
     if (entered != 0) refuse(crew, err.text);
     meet(crew); /* everybody is in */
@@ -517,6 +528,9 @@ static size_t run_round(struct crew *crew, const struct mk_run_sink *sink, uint3
         }
         send_rounds(crew, sink, process, round);
         check_books(crew, sink, process, round);
+        if (crew->misplaced[0]) {
+            send_check(crew, sink, process, round, MK_VERDICT_UNTRUSTWORTHY, "placement", mk_need_text(crew->misplaced));
+        }
     }
     close_crew(crew);
     free(id);
@@ -617,10 +631,15 @@ static void one_round(struct run *run, const struct mk_cell *cell, uint32_t roun
     }
 }
 
+static bool stopped(const struct run *run) {
+    return run->sink->stop && *run->sink->stop;
+}
+
 static void fresh_round(struct run *run, const struct mk_cell *cell, uint32_t round, bool latency,
                         const struct mk_streams *streams) {
     struct mk_instance instance;
     struct mk_err err = {{0}};
+    if (stopped(run)) return;
     if (open_instance(run, cell, round, &instance, &err)) {
         fail_cell(run, cell->index, round, "create", err.text);
         return;
@@ -644,7 +663,7 @@ static void group_round(struct run *run, uint32_t g, uint32_t round, bool latenc
     struct mk_streams streams;
     struct mk_err err;
     size_t n = cells_of(run, g, false, list);
-    if (!n) return;
+    if (!n || stopped(run)) return;
     if (make_streams(run, g, round, latency, false, &streams, &err)) {
         for (size_t i = 0; i < n; i++) fail_cell(run, list[i], round, "streams", err.text);
         return;
@@ -665,7 +684,7 @@ static void kept_cell(struct run *run, const struct mk_cell *cell, uint32_t roun
         fail_cell(run, cell->index, 0, "create", err.text);
         return;
     }
-    for (uint32_t round = 0; round < rounds + latency_too; round++) {
+    for (uint32_t round = 0; round < rounds + latency_too && !stopped(run); round++) {
         struct mk_streams streams;
         bool latency = round == rounds;
         note_progress(run, cell->index, round, "streams", cell->expected_ns / 1e9);
@@ -730,7 +749,7 @@ int mk_run_order(const struct mk_plan *plan, const struct mk_order *order, const
     if (!failed && order->sort == MK_ORDER_MEMORY) {
         for (size_t i = 0; i < order->cells_n; i++) {
             const struct mk_cell *cell = &plan->cells[order->cells[i]];
-            if (cell->skipped || cell->elsewhere) continue;
+            if (cell->skipped || cell->elsewhere || stopped(&run)) continue;
             note_progress(&run, cell->index, 0, "memory", cell->expected_ns / 1e9 * (double)plan->rounds);
             mk_memory_measure(plan, cell, topo, sink);
         }
@@ -792,7 +811,7 @@ static int complain(const struct mk_err *err) {
 int mk_run_worker(int in_fd, int out_fd) {
     struct mk_wire_in in = {in_fd, NULL, 0, 0};
     struct pipe_sink pipe = {out_fd};
-    struct mk_run_sink sink = {&pipe, send_frame};
+    struct mk_run_sink sink = {&pipe, send_frame, NULL};
     struct mk_topo *topo;
     struct mk_err err = {{0}};
     mk_stacks_install();

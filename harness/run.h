@@ -3,6 +3,8 @@
 #ifndef MK_RUN_H
 #define MK_RUN_H
 
+#include <signal.h>
+
 #include "plan.h"
 #include "topo.h"
 #include "wire.h"
@@ -12,6 +14,7 @@
 struct mk_run_sink {
     void *arg;
     void (*frame)(void *arg, uint32_t type, void *sample);
+    const volatile sig_atomic_t *stop; /* not 0: end after this round; NULL = never */
 };
 
 /* Carries out an order. Returns 0, or -1 with err set when it cannot go on at all; what concerns one

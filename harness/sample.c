@@ -77,7 +77,7 @@ static const struct mk_field round_fields[] = {
     {.name = "count_after", .type = MK_FIELD_U64, .flags = MK_FIELD_NULLABLE,
      .offset = MK_AT(mk_round_sample, count_after), .help = "Elements after the round; null = unknown."},
     U64(mk_round_sample, distinct_keys, "Different keys in the executed streams; 0 = not worked out."),
-    LIST(mk_round_sample, expected_hits, "By operation code: hits that the script implies; empty = not worked out."),
+    LIST(mk_round_sample, expected_hits, "By operation code: hits that the script implies; empty = unknown."),
     U64(mk_round_sample, expected_count, "Elements after the round that the script implies."),
     {.name = "latency_probe_ns", .type = MK_FIELD_F64, .offset = MK_AT(mk_round_sample, latency_probe_ns),
      .help = "Latency rounds: median cost of the two clock reads around an empty batch, contained in each sample."},
@@ -101,7 +101,8 @@ static const struct mk_field latency_fields[] = {
     TEXT(mk_latency_sample, time, "service: from the call; response: from the intended start (open loop)."),
     U64(mk_latency_sample, count, "Sampled operations."),
     U64(mk_latency_sample, max_ns, "The longest, exactly."),
-    LIST(mk_latency_sample, bin, "Log-linear bins that are not empty, by number."),
+    LIST(mk_latency_sample, bin, "Log-linear bins that are not empty, ascending: v ns lie in bin shift * 128 + "
+         "(v >> shift), shift = max(0, floor(log2(v)) - 7)."),
     LIST(mk_latency_sample, bin_count, "How many samples fell into each of `bin`."),
     {0},
 };

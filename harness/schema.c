@@ -82,6 +82,10 @@ static void write_string(struct mk_text *out, const struct mk_field *field) {
     mk_text_puts(out, "\"type\": \"string\"");
 }
 
+static void write_hex(struct mk_text *out) {
+    mk_text_puts(out, "\"type\": \"string\", \"pattern\": \"^0x[0-9a-fA-F]{1,16}$\"");
+}
+
 static void write_reference_to(struct mk_text *out, const struct mk_field *field) {
     mk_text_printf(out, "\"$ref\": \"#/$defs/%s\"", field->record->name);
 }
@@ -107,7 +111,7 @@ static void write_type(struct mk_text *out, const struct mk_field *field) {
     case MK_FIELD_U32:
     case MK_FIELD_F64: write_number(out, field); break;
     case MK_FIELD_U64:
-        if (field->flags & MK_FIELD_HEX) mk_text_puts(out, "\"type\": \"string\", \"pattern\": \"^0x[0-9a-f]{1,16}$\"");
+        if (field->flags & MK_FIELD_HEX) write_hex(out);
         else write_number(out, field);
         break;
     case MK_FIELD_TEXT: write_string(out, field); break;
@@ -151,7 +155,8 @@ static void write_definition(struct mk_text *out, const struct mk_record *record
     bool required = false;
     mk_text_printf(out, "    \"%s\": {\n      \"description\": ", record->name);
     mk_json_write_text(out, record->help);
-    mk_text_puts(out, ",\n      \"type\": \"object\",\n      \"additionalProperties\": false,\n      \"properties\": {");
+    mk_text_puts(out, ",\n      \"type\": \"object\",\n      \"additionalProperties\": false,\n");
+    mk_text_puts(out, "      \"properties\": {");
     for (const struct mk_field *field = record->fields; field->name; field++) {
         if (!is_shown(field)) continue;
         mk_text_puts(out, comma);
@@ -196,7 +201,8 @@ static const char *type_word(const struct mk_field *field) {
     case MK_FIELD_RECORD: return "object";
     case MK_FIELD_U64_LIST: return "list of whole numbers";
     case MK_FIELD_F64_LIST: return "list of numbers";
-    case MK_FIELD_TEXT_LIST: return field->flags & MK_FIELD_ONE_OR_MANY ? "text, or list of texts" : "list of texts";
+    case MK_FIELD_TEXT_LIST:
+        return field->flags & MK_FIELD_ONE_OR_MANY ? "text, or list of texts" : "list of texts";
     case MK_FIELD_RECORD_LIST: return "list of";
     case MK_FIELD_SHARES: return "object of names and numbers";
     case MK_FIELD_COUNTS: return "`\"auto\"`, whole number, or list of them";
@@ -206,10 +212,10 @@ static const char *type_word(const struct mk_field *field) {
 
 /* A number as one reads it: powers of two that are too long to read as such. */
 static void write_bound(struct mk_text *out, const struct mk_field *field) {
-    uint64_t max = !has_range(field) ? UINT64_MAX : field->max < 0x1p63 ? (uint64_t)field->max : 0;
-    bool whole = is_whole(field) && max >= 65536;
-    if (whole && (max & (max - 1)) == 0) mk_text_printf(out, "2^%d", __builtin_ctzll(max));
-    else if (whole && (max & (max + 1)) == 0) mk_text_printf(out, "2^%d - 1", max == UINT64_MAX ? 64 : __builtin_ctzll(max + 1));
+    uint64_t max = field->max < 0x1p63 ? (uint64_t)field->max : 0;
+    bool long_one = is_whole(field) && max >= 65536;
+    if (long_one && (max & (max - 1)) == 0) mk_text_printf(out, "2^%d", __builtin_ctzll(max));
+    else if (long_one && (max & (max + 1)) == 0) mk_text_printf(out, "2^%d - 1", __builtin_ctzll(max + 1));
     else write_max(out, field);
 }
 
@@ -228,10 +234,11 @@ static void write_type_cell(struct mk_text *out, const struct mk_field *field) {
 }
 
 static void write_default_cell(struct mk_text *out, const struct mk_field *field) {
+    bool number = field->type == MK_FIELD_U32 || field->type == MK_FIELD_U64 || field->type == MK_FIELD_F64;
     if (field->flags & MK_FIELD_REQUIRED) mk_text_puts(out, "*required*");
     else if (field->preset) mk_text_printf(out, "`%s`", field->preset);
     else if (field->type == MK_FIELD_COUNTS) mk_text_puts(out, "`\"auto\"`");
-    else if (is_whole(field) || field->type == MK_FIELD_F64) mk_text_puts(out, field->type == MK_FIELD_U64_LIST ? "" : "`0`");
+    else if (number) mk_text_puts(out, "`0`");
 }
 
 /* A bar would end the cell, stars would slant what is between them. */
@@ -261,8 +268,8 @@ void mk_schema_write_reference(struct mk_text *out, const struct mk_record *reco
     struct records records = {0};
     collect(&records, record);
     mk_text_printf(out, "# Reference: `%s`\n\nMade from the table that reads these files (`memkit-bench validate "
-                        "--reference %s`).\nUnits are the endings of keys: `_ns`, `_ms`, `_bytes`, `_ops`, `_count`, "
-                        "`_frac` (a share of 1).\n", id, record->name);
+                        "--reference %s`).\nUnits are the endings of keys: `_ns`, `_ms`, `_bytes`, `_ops`, "
+                        "`_count`, `_frac` (a share of 1).\n", id, record->name);
     for (size_t i = 0; i < records.n; i++) write_section(out, records.list[i]);
     free(records.list);
 }

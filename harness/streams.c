@@ -191,14 +191,15 @@ static int open_stage(struct mk_stage *stage, const struct mk_streams_config *co
 static size_t phase_words(const struct mk_streams_config *config, const struct mk_workload_phase *phase, uint32_t group) {
     const struct mk_workload *w = &config->point->workload;
     const struct mk_workload_group *of = &phase->groups[group];
-    size_t n = config->words_max && config->words_max < w->stream_ops_max ? config->words_max : w->stream_ops_max;
+    size_t n = mk_plan_stream_words(w, phase, config->threads);
     if (of->stall_ms) return 1;
+    if (phase->ops_count) return n;
+    if (config->words_max && config->words_max < n) n = config->words_max;
     if (of->rate_ops > 0) {
         /* twice what the rate can ask for, so that the stream is not what ends the phase */
         double asked = 2 * of->rate_ops * ((double)phase->duration_ms + (double)w->warmup_ms) / 1000 + 1024;
         if (asked < (double)n) n = (size_t)asked;
     }
-    if (phase->ops_count) n = phase->ops_count < w->stream_ops_max ? phase->ops_count : w->stream_ops_max;
     return n;
 }
 

@@ -75,9 +75,11 @@ static void make_row(struct mk_summary *summary, const struct mk_result_cell *ce
     row->cell = cell;
     row->point = &result->points[result->groups[cell->group].point];
     row->phase = phase;
-    row->phase_name = phase < row->point->phases_n ? row->point->phases[phase] : "";
+    bool paced = phase < row->point->phases_n && row->point->phases[phase].paced;
+    if (phase < row->point->phases_n) row->phase_name = row->point->phases[phase].name;
+    if (!row->phase_name) row->phase_name = "";
     mk_figure_of_rounds(&row->mops, cell->rounds, cell->rounds_n, phase, mk_round_mops);
-    mk_figure_of_rounds(&row->cpu_ns, cell->rounds, cell->rounds_n, phase, mk_round_cpu_ns);
+    mk_figure_of_rounds(&row->cpu_ns, cell->rounds, paced ? 0 : cell->rounds_n, phase, mk_round_cpu_ns);
     row->counters = mk_need(summary->counters_n + 1, sizeof *row->counters);
     for (size_t i = 0; i < summary->counters_n; i++)
         mk_figure_of_counter(&row->counters[i], cell->rounds, cell->rounds_n, phase, summary->counters[i].name);
@@ -136,7 +138,8 @@ static int compare_rows(const void *a, const void *b) {
  * Where no row did, what is untrustworthy is compared among itself. */
 static bool eligible(const struct mk_summary_row *row, bool trusted) {
     uint32_t verdict = row->cell->verdict;
-    if (row->cell->floor || !row->cpu_ns.n || verdict == MK_VERDICT_FAIL || verdict == MK_VERDICT_SKIPPED) return false;
+    if (row->cell->floor || !row->cpu_ns.n) return false;
+    if (verdict == MK_VERDICT_FAIL || verdict == MK_VERDICT_SKIPPED) return false;
     return !trusted || verdict != MK_VERDICT_UNTRUSTWORTHY;
 }
 

@@ -27,7 +27,7 @@ struct mk_summary_row {
     uint32_t phase;
     const char *phase_name;  /* "" where the point has one phase without a name */
     struct mk_figure mops;   /* 10^6 operations a second, wall time */
-    struct mk_figure cpu_ns; /* CPU time an operation, all threads together */
+    struct mk_figure cpu_ns; /* CPU time an operation, all threads together; none where the phase is paced */
     struct mk_figure *counters; /* an operation, by summary.counters */
     enum mk_versus versus;
     struct mk_interval ratio; /* this row's CPU time over the best's, paired by process */

@@ -9,7 +9,7 @@
 
 /* About four digits; none of nothing. */
 static int decimals(double value) {
-    return value >= 1000 || value == 0 ? 0 : value >= 100 ? 1 : value >= 0.1 ? 2 : 4;
+    return value >= 1000 || value == 0 ? 0 : value >= 100 ? 1 : value >= 1 ? 2 : value >= 0.1 ? 3 : 4;
 }
 
 #define WIDE_FRAC 0.2
@@ -193,6 +193,10 @@ static void line_of(struct mk_text *out, const struct mk_table_options *options,
     free(text);
 }
 
+static const char *known(const char *text) {
+    return text && *text ? text : "unknown";
+}
+
 static void write_intro(const struct mk_summary *summary, const struct mk_table_options *options,
                         struct mk_text *out) {
     const struct mk_result_file *result = summary->result;
@@ -202,21 +206,22 @@ static void write_intro(const struct mk_summary *summary, const struct mk_table_
     mk_grid_tone(out, options->form == MK_GRID_COLOUR, MK_TONE_STRONG,
                  summary->name[0] ? summary->name : result->plan.kind);
     mk_text_printf(out, "%s%s\n%s", about ? ": " : "", about ? summary->about : "", markdown ? "\n" : "");
-    mk_text_printf(out, "%s; %" PRIu64 " process%s x %" PRIu64 " round%s, pin %s; %s; %s build, %s\n\n",
+    mk_text_printf(out, "%s; %" PRIu64 " process%s x %" PRIu64 " round%s, pin %s; machine: %s; %s build, %s\n\n",
                    result->plan.kind, result->plan.processes, result->plan.processes == 1 ? "" : "es",
                    result->plan.rounds, result->plan.rounds == 1 ? "" : "s",
-                   result->plan.pin ? result->plan.pin : "none",
-                   context->machine_text ? context->machine_text : "machine unknown", context->flavour,
-                   context->compiler);
+                   known(result->plan.pin), known(context->machine_text), known(context->flavour),
+                   known(context->compiler));
 }
 
-static void write_key(const struct mk_summary *summary, const struct mk_table_options *options, struct mk_text *out) {
+static void write_key(const struct mk_summary *summary, const struct mk_table_options *options,
+                      struct mk_text *out) {
     if (isnan(summary->coverage)) return;
     double percent = floor(100 * summary->coverage + 0.5);
     if (summary->coverage >= MK_FIGURE_CONFIDENCE)
         line_of(out, options, MK_TONE_FAINT,
-                mk_need_format("±: %.0f %% interval of the median over %" PRIu64 " processes, its ends where it is wide; "
-                               "vs best: ratio of CPU time, unresolved where its interval holds 1.", percent, summary->processes_max));
+                mk_need_format("±: %.0f %% interval of the median over %" PRIu64 " processes, its ends where it is "
+                               "wide; vs best: ratio of CPU time, unresolved where its interval holds 1.",
+                               percent, summary->processes_max));
     else
         line_of(out, options, MK_TONE_FAINT,
                 mk_need_format("±: smallest to largest of %" PRIu64 " process%s, an interval of %.0f %% only: give "
@@ -238,18 +243,23 @@ static void write_latency_key(const struct mk_summary *summary, const struct mk_
 
 static void write_marks(const struct mk_summary *summary, const struct mk_table_options *options,
                         struct mk_text *out) {
-    bool fresh = false, kept = false, over = false;
+    bool fresh = false, kept = false, over = false, paced = false;
     for (size_t i = 0; i < summary->rows_n; i++) {
         if (!shown(&summary->rows[i])) continue;
         fresh |= summary->rows[i].point->fresh;
         kept |= summary->rows[i].cell->kept;
         over |= summary->rows[i].cell->oversubscribed;
+        paced |= summary->rows[i].mops.n && !summary->rows[i].cpu_ns.n;
     }
+    if (paced)
+        line(out, options, MK_TONE_FAINT,
+             "CPU time is left out where operations begin on schedule: most of it is waiting.");
     if (over) line(out, options, MK_TONE_FAINT, "oversubscribed: more threads than PUs.");
     if (fresh)
         line(out, options, MK_TONE_FAINT,
              "fresh: prefilled and never aged, which flatters what chases pointers (prefill.age_ops).");
-    if (kept) line(out, options, MK_TONE_FAINT, "kept: one instance for all rounds of a process, filling costs more.");
+    if (kept)
+        line(out, options, MK_TONE_FAINT, "kept: one instance for all rounds of a process, filling it costs more.");
 }
 
 static void write_counters(const struct mk_summary *summary, const struct mk_table_options *options,
@@ -284,9 +294,9 @@ struct remark {
 static struct remark *find_remark(struct remark **remarks, size_t *n, const struct mk_reason *reason) {
     for (size_t i = 0; i < *n; i++) {
         struct remark *remark = &(*remarks)[i];
-        bool same = strcmp(remark->reason->text, reason->text) == 0, rule = strcmp(remark->reason->rule, reason->rule) == 0;
-        if (remark->reason->verdict != reason->verdict) continue;
-        if (!same && !(rule && reason->verdict == MK_VERDICT_UNTRUSTWORTHY)) continue;
+        bool same = strcmp(remark->reason->text, reason->text) == 0;
+        bool alike = strcmp(remark->reason->rule, reason->rule) == 0 && reason->verdict == MK_VERDICT_UNTRUSTWORTHY;
+        if (remark->reason->verdict != reason->verdict || !(same || alike)) continue;
         remark->differs = remark->differs || !same;
         return remark;
     }
@@ -352,10 +362,12 @@ static void write_warnings(const struct mk_summary *summary, const struct mk_tab
     size_t missing = 0;
     for (size_t i = 0; i < result->cells_n; i++) missing += result->cells[i].elsewhere;
     if (!result->complete)
-        line(out, options, MK_TONE_WARN, "incomplete: the run was ended before all was measured; what is here is valid.");
+        line(out, options, MK_TONE_WARN,
+             "incomplete: the run was ended before all was measured; what is here is valid.");
     if (missing)
         line_of(out, options, MK_TONE_WARN,
-                mk_need_format("%zu of %zu cells are in other shards: join them with `merge`.", missing, result->cells_n));
+                mk_need_format("%zu of %zu cells are in other shards: join them with `merge`.", missing,
+                               result->cells_n));
     for (size_t i = 0; i < result->warnings_n; i++) {
         const struct mk_warning *warning = &result->warnings[i];
         line_of(out, options, MK_TONE_WARN,
@@ -369,117 +381,13 @@ static void write_where(const struct mk_table_options *options, struct mk_text *
     mk_text_putc(out, '\n');
     line_of(out, options, MK_TONE_PLAIN, mk_need_format("result: %s", options->result_path));
     if (options->plot_command)
-        line_of(out, options, MK_TONE_PLAIN, mk_need_format("plot:   %s %s", options->plot_command, options->result_path));
-}
-
-/* ---- CSV ---------------------------------------------------------------------------------------- */
-
-static void csv_heads(struct mk_grid *grid, const struct mk_summary *summary) {
-    static const char *const heads[] = {
-        "identity", "threads", "point", "phase", "value_bytes", "floor", "oversubscribed", "fresh", "kept", "processes",
-        "mops", "mops_lower", "mops_upper", "cpu_ns_per_op", "cpu_ns_per_op_lower", "cpu_ns_per_op_upper",
-        "interval_coverage", "cpu_ratio_vs_best", "cpu_ratio_vs_best_lower", "cpu_ratio_vs_best_upper", "vs_best",
-        "service_p50_ns", "service_p90_ns", "service_p99_ns", "service_p999_ns", "service_max_ns",
-        "response_p50_ns", "response_p90_ns", "response_p99_ns", "response_p999_ns", "response_max_ns",
-        "latency_probe_ns", "allocator", "elements_fill", "requested_bytes_fill", "structure_bytes_fill",
-        "rss_bytes_fill", "elements_churn", "requested_bytes_churn", "structure_bytes_churn", "rss_bytes_churn",
-        "requested_bytes_drain", "structure_bytes_drain", "peak_bytes", "minor_faults_count", "unreclaimed_count",
-        "peak_unreclaimed_count", "peak_unreclaimed_bytes", "verdict", "reasons", NULL,
-    };
-    for (size_t i = 0; heads[i]; i++) mk_grid_column(grid, heads[i], "", MK_LEFT);
-    for (size_t i = 0; i < summary->counters_n; i++) {
-        char *head = mk_need_format("%s_per_op", summary->counters[i].name);
-        mk_grid_column(grid, head, "", MK_LEFT);
-        free(head);
-    }
-}
-
-static void csv_number(struct mk_grid *grid, double value) {
-    if (isnan(value)) mk_grid_put(grid, MK_TONE_PLAIN, "%s", "");
-    else mk_grid_put(grid, MK_TONE_PLAIN, "%.10g", value);
-}
-
-static void csv_count(struct mk_grid *grid, uint64_t value) {
-    if (value == UINT64_MAX) mk_grid_put(grid, MK_TONE_PLAIN, "%s", "");
-    else mk_grid_put(grid, MK_TONE_PLAIN, "%" PRIu64, value);
-}
-
-static void csv_text(struct mk_grid *grid, const char *text) {
-    mk_grid_put(grid, MK_TONE_PLAIN, "%s", text ? text : "");
-}
-
-static void csv_interval(struct mk_grid *grid, const struct mk_interval *interval) {
-    csv_number(grid, interval->estimate);
-    csv_number(grid, interval->lower);
-    csv_number(grid, interval->upper);
-}
-
-static void csv_latency(struct mk_grid *grid, const struct mk_summary_latency *latency) {
-    csv_number(grid, latency->p50_ns);
-    csv_number(grid, latency->p90_ns);
-    csv_number(grid, latency->p99_ns);
-    csv_number(grid, latency->p999_ns);
-    csv_number(grid, latency->max_ns);
-}
-
-/* The first worker's; there is one as a rule, and the result file has them all. */
-static void csv_memory(struct mk_grid *grid, const struct mk_result_cell *cell) {
-    struct mk_memory_sample none;
-    memset(&none, 0xff, sizeof none);
-    none.allocator = NULL;
-    const struct mk_memory_sample *memory = cell->memory_n ? &cell->memory[0] : &none;
-    uint64_t counts[] = {
-        memory->elements_fill, memory->requested_bytes_fill, memory->structure_bytes_fill, memory->rss_bytes_fill,
-        memory->elements_churn, memory->requested_bytes_churn, memory->structure_bytes_churn,
-        memory->rss_bytes_churn, memory->requested_bytes_drain, memory->structure_bytes_drain, memory->peak_bytes,
-        memory->minor_faults, memory->unreclaimed, memory->peak_unreclaimed, memory->peak_unreclaimed_bytes,
-    };
-    csv_text(grid, memory->allocator);
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) csv_count(grid, counts[i]);
-}
-
-static void csv_reasons(struct mk_grid *grid, const struct mk_result_cell *cell) {
-    struct mk_text text = {0};
-    for (size_t i = 0; i < cell->reasons_n; i++)
-        mk_text_printf(&text, "%s%s", i ? "; " : "", cell->reasons[i].text);
-    csv_text(grid, text.at);
-    mk_text_free(&text);
-}
-
-static void csv_row(struct mk_grid *grid, const struct mk_summary *summary, const struct mk_summary_row *row) {
-    const struct mk_result_cell *cell = row->cell;
-    uint64_t flags[] = {cell->floor, cell->oversubscribed, row->point->fresh, cell->kept, row->mops.n};
-    csv_text(grid, cell->identity);
-    csv_count(grid, cell->threads);
-    csv_text(grid, row->point->label);
-    csv_text(grid, row->phase_name);
-    csv_count(grid, cell->value_bytes);
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) csv_count(grid, flags[i]);
-    csv_interval(grid, &row->mops.interval);
-    csv_interval(grid, &row->cpu_ns.interval);
-    csv_number(grid, row->mops.interval.coverage);
-    csv_interval(grid, &row->ratio);
-    csv_text(grid, mk_versus_names[row->versus]);
-    csv_latency(grid, &row->service);
-    csv_latency(grid, &row->response);
-    csv_number(grid, row->probe_ns);
-    csv_memory(grid, cell);
-    csv_text(grid, mk_verdict_names[cell->verdict]);
-    csv_reasons(grid, cell);
-    for (size_t i = 0; i < summary->counters_n; i++) csv_number(grid, row->counters[i].interval.estimate);
-}
-
-static void write_csv(const struct mk_summary *summary, struct mk_text *out) {
-    struct mk_grid grid = {0};
-    csv_heads(&grid, summary);
-    for (size_t i = 0; i < summary->rows_n; i++) csv_row(&grid, summary, &summary->rows[i]);
-    mk_grid_write(&grid, MK_GRID_CSV, out);
-    mk_grid_free(&grid);
+        line_of(out, options, MK_TONE_PLAIN,
+                mk_need_format("plot:   %s %s", options->plot_command, options->result_path));
 }
 
 void mk_table_write(const struct mk_summary *summary, const struct mk_table_options *options, struct mk_text *out) {
     if (options->form == MK_GRID_CSV) {
-        write_csv(summary, out);
+        mk_table_write_csv(summary, out);
         return;
     }
     write_intro(summary, options, out);

@@ -14,7 +14,11 @@ struct mk_table_options {
 
 /* Appends the summary. Terminal and Markdown: what was run, the rows, then a line for everything that
  * a reader has to know about them, warnings with their remedies, where the result is and how to plot
- * it. CSV: one line a row with raw figures, units in the heads, an empty field where nothing is known. */
+ * it. CSV: mk_table_write_csv. */
 void mk_table_write(const struct mk_summary *summary, const struct mk_table_options *options, struct mk_text *out);
+
+/* Appends one line for each row, skipped ones too, with raw figures: units in the heads, an empty field
+ * where nothing is known. */
+void mk_table_write_csv(const struct mk_summary *summary, struct mk_text *out);
 
 #endif

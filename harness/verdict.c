@@ -9,9 +9,11 @@
 static const struct mk_field reason_fields[] = {
     {.name = "verdict", .type = MK_FIELD_ENUM, .offset = MK_AT(mk_reason, verdict), .names = mk_verdict_names,
      .help = "What this reason alone would make of the cell."},
-    {.name = "rule", .type = MK_FIELD_TEXT, .offset = MK_AT(mk_reason, rule),
-     .help = "Which rule: build, processes, script, failed_ops, contended, floor, not_run, checks, or a check's name."},
-    {.name = "text", .type = MK_FIELD_TEXT, .offset = MK_AT(mk_reason, text), .help = "One sentence for people."},
+    {.name = "rule", .type = MK_FIELD_TEXT, .flags = MK_FIELD_REQUIRED, .offset = MK_AT(mk_reason, rule),
+     .help = "Which rule: build, processes, script, failed_ops, contended, floor, not_run, checks, or a check's "
+             "name."},
+    {.name = "text", .type = MK_FIELD_TEXT, .flags = MK_FIELD_REQUIRED, .offset = MK_AT(mk_reason, text),
+     .help = "One sentence for people."},
     {0},
 };
 const struct mk_record mk_reason_record = {
@@ -182,7 +184,8 @@ static void script_size(struct mk_reasons *reasons, const struct mk_round_sample
         worst_by = fabs(seen - expected);
     }
     if (worst)
-        add_off_script(reasons, "final size", "elements", (double)worst->count_after, (double)worst->expected_count);
+        add_off_script(reasons, "final size", "elements", (double)worst->count_after,
+                       (double)worst->expected_count);
 }
 
 void mk_verdict_script(struct mk_reasons *reasons, const struct mk_round_sample *rounds, size_t n,
@@ -254,7 +257,8 @@ void mk_verdict_contended(struct mk_reasons *reasons, const struct mk_round_samp
 }
 
 void mk_verdict_floor(struct mk_reasons *reasons, const struct mk_figure *cpu_ns, const struct mk_figure *floor) {
-    if (!cpu_ns->n || !floor->n || !(cpu_ns->interval.upper < floor->interval.lower)) return;
+    double clearly = (1 - MK_FLOOR_MARGIN_FRAC) * floor->interval.lower;
+    if (!cpu_ns->n || !floor->n || !(cpu_ns->interval.upper < clearly)) return;
     add(reasons, MK_VERDICT_UNTRUSTWORTHY, "floor",
         mk_need_format("%.2f ns CPU an operation lies below the floor of this machine, %.2f ns",
                        cpu_ns->interval.estimate, floor->interval.estimate));

@@ -20,9 +20,11 @@ struct mk_reasons {
 };
 
 /* Thresholds. A script is met when counts are within 5 % of what it implies (or within what chance
- * allows, for small counts); threads ran side by side when they had their PU for 95 % of the time. */
+ * allows, for small counts); threads ran side by side when they had their PU for 95 % of the time; a
+ * figure is below the floor by more than noise. */
 #define MK_SCRIPT_BAND_FRAC 0.05
 #define MK_RAN_MIN_FRAC 0.95
+#define MK_FLOOR_MARGIN_FRAC 0.1
 
 /* Returns the verdict of a list of reasons: fail beats skipped beats untrustworthy beats unchecked; an
  * empty list is a pass. */

@@ -6,14 +6,15 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "counter.h"
 #include "json.h"
 #include "workload_check.h"
 
 /* ---- the table ---------------------------------------------------------------------------- */
 
-#define WITH_TYPE(TYPE, STRUCT, MEMBER) .name = #MEMBER, .type = MK_FIELD_##TYPE, .offset = MK_AT(STRUCT, MEMBER)
-#define WITH_LIST(TYPE, STRUCT, MEMBER) .name = #MEMBER, .type = MK_FIELD_##TYPE, .offset = MK_LIST_AT(STRUCT, MEMBER)
+#define WITH_TYPE(TYPE, STRUCT, MEMBER) \
+    .name = #MEMBER, .type = MK_FIELD_##TYPE, .offset = MK_AT(STRUCT, MEMBER)
+#define WITH_LIST(TYPE, STRUCT, MEMBER) \
+    .name = #MEMBER, .type = MK_FIELD_##TYPE, .offset = MK_LIST_AT(STRUCT, MEMBER)
 
 static const char *const distribution_names[] = {"uniform", "zipfian", "latest", "hotspot", "sequential", NULL};
 static const char *const form_names[] = {"scrambled", "sequential", "strided", NULL};
@@ -27,24 +28,24 @@ static const char *const instance_names[] = {"shared", "per_thread", NULL};
 
 /* The workload's keys have defaults; those of its phases and groups are null, and stand for what is
  * around them. */
-#define KEYS_FIELDS(FLAGS, COUNT, OFFSET, DISTRIBUTION, THETA, HOT_KEYS, HOT_OPS, FORM, STRIDE)                       \
-    {WITH_TYPE(U64, mk_workload_keys, count), .flags = FLAGS, .min = 1, .max = (double)MK_KEYS_COUNT_MAX,            \
-     .preset = COUNT, .help = "How many keys the distribution draws from; prefill inserts a share of them."},        \
-    {WITH_TYPE(U64, mk_workload_keys, offset), .flags = FLAGS, .min = 0, .max = (double)MK_KEYS_COUNT_MAX,           \
-     .preset = OFFSET, .help = "Number of the first key, so that groups can work on ranges of their own."},          \
-    {WITH_TYPE(ENUM, mk_workload_keys, distribution), .flags = FLAGS, .names = distribution_names,                   \
-     .preset = DISTRIBUTION, .help = "How often each key is chosen: all alike; zipfian, scattered over all keys; "   \
-                                     "latest, zipfian by age; hotspot; sequential, each thread from its own start."}, \
-    {WITH_TYPE(F64, mk_workload_keys, theta), .flags = FLAGS, .min = 0, .max = THETA_MAX, .preset = THETA,           \
-     .help = "Skew of zipfian and latest: the r-th most wanted key is drawn in proportion to 1/r^theta."},           \
-    {WITH_TYPE(F64, mk_workload_keys, hot_keys_frac), .flags = FLAGS, .min = 0, .max = 1, .preset = HOT_KEYS,        \
-     .help = "Hotspot: share of the keys that are hot."},                                                            \
-    {WITH_TYPE(F64, mk_workload_keys, hot_ops_frac), .flags = FLAGS, .min = 0, .max = 1, .preset = HOT_OPS,          \
-     .help = "Hotspot: share of the operations that go to hot keys."},                                               \
-    {WITH_TYPE(ENUM, mk_workload_keys, form), .flags = FLAGS, .names = form_names, .preset = FORM,                   \
-     .help = "What the n-th key is: spread over 60 bits by a seeded bijection; n; n times stride."},                 \
-    {WITH_TYPE(U64, mk_workload_keys, stride), .flags = FLAGS, .min = 1, .max = (double)MK_KEYS_STRIDE_MAX,          \
-     .preset = STRIDE, .help = "Distance of neighbouring keys in form strided."},                                    \
+#define KEYS_FIELDS(FLAGS, COUNT, OFFSET, DISTRIBUTION, THETA, HOT_KEYS, HOT_OPS, FORM, STRIDE)                  \
+    {WITH_TYPE(U64, mk_workload_keys, count), .flags = FLAGS, .min = 1, .max = (double)MK_KEYS_COUNT_MAX,        \
+     .preset = COUNT, .help = "How many keys the distribution draws from; prefill inserts a share of them."},    \
+    {WITH_TYPE(U64, mk_workload_keys, offset), .flags = FLAGS, .min = 0, .max = (double)MK_KEYS_COUNT_MAX,       \
+     .preset = OFFSET, .help = "Number of the first key, so that groups can work on ranges of their own."},      \
+    {WITH_TYPE(ENUM, mk_workload_keys, distribution), .flags = FLAGS, .names = distribution_names,               \
+     .preset = DISTRIBUTION, .help = "How often each key is chosen: all alike; zipfian, scattered over all keys; " \
+                                     "latest, zipfian by age; hotspot; sequential, each thread from its start."}, \
+    {WITH_TYPE(F64, mk_workload_keys, theta), .flags = FLAGS, .min = 0, .max = THETA_MAX, .preset = THETA,       \
+     .help = "Skew of zipfian and latest: the r-th most wanted key is drawn in proportion to 1/r^theta."},       \
+    {WITH_TYPE(F64, mk_workload_keys, hot_keys_frac), .flags = FLAGS, .min = 0, .max = 1, .preset = HOT_KEYS,    \
+     .help = "Hotspot: share of the keys that are hot."},                                                        \
+    {WITH_TYPE(F64, mk_workload_keys, hot_ops_frac), .flags = FLAGS, .min = 0, .max = 1, .preset = HOT_OPS,      \
+     .help = "Hotspot: share of the operations that go to hot keys."},                                           \
+    {WITH_TYPE(ENUM, mk_workload_keys, form), .flags = FLAGS, .names = form_names, .preset = FORM,               \
+     .help = "What the n-th key is: spread over 60 bits by a seeded bijection; n; n times stride."},             \
+    {WITH_TYPE(U64, mk_workload_keys, stride), .flags = FLAGS, .min = 1, .max = (double)MK_KEYS_STRIDE_MAX,      \
+     .preset = STRIDE, .help = "Distance of neighbouring keys in form strided."},                                \
     {0}
 
 static const struct mk_field keys_fields[] = {
@@ -56,8 +57,8 @@ static const struct mk_field part_keys_fields[] = {
     KEYS_FIELDS(MK_FIELD_NULLABLE, "null", "null", "null", "null", "null", "null", "null", "null")};
 static const struct mk_record part_keys_record = {
     "part_keys", sizeof(struct mk_workload_keys), part_keys_fields,
-    "Which keys a phase or a group works on. What is left out is as around it: a group's as in its phase, a phase's "
-    "as in the workload."};
+    "Which keys a phase or a group works on. What is left out is as around it: a group's as in its phase, a "
+    "phase's as in the workload."};
 
 static const struct mk_field sizes_fields[] = {
     {WITH_TYPE(U64, mk_workload_sizes, bytes), .flags = MK_FIELD_REQUIRED, .min = 1, .max = MK_SLOT_MASK,
@@ -72,8 +73,8 @@ static const struct mk_field blocks_fields[] = {
     {WITH_TYPE(U64, mk_workload_blocks, live), .min = 1, .max = MK_SLOT_MASK - 2, .preset = "1000",
      .help = "Blocks that each thread keeps alive."},
     {WITH_TYPE(ENUM, mk_workload_blocks, pattern), .names = pattern_names, .preset = "\"shuffled\"",
-     .help = "Which live block goes when another comes: the youngest; the oldest; each once a lap in changing order; "
-             "any."},
+     .help = "Which live block goes when another comes: the youngest; the oldest; each once a lap in changing "
+             "order; any."},
     {WITH_TYPE(U64, mk_workload_blocks, min_bytes), .min = 1, .max = MK_SLOT_MASK, .preset = "64",
      .help = "Smallest block."},
     {WITH_TYPE(U64, mk_workload_blocks, max_bytes), .min = 1, .max = MK_SLOT_MASK, .preset = "64",
@@ -97,8 +98,8 @@ static const struct mk_field prefill_fields[] = {
      .help = "Filled by all threads, or by one, whose memory it then is."},
     {WITH_TYPE(U64, mk_workload_prefill, age_ops), .flags = MK_FIELD_NULLABLE, .min = 0, .max = 0x1p40,
      .preset = "null",
-     .help = "Operations of the run's own mix before the clock, so that no fresh structure is measured; null is twice "
-             "keys.count, and 0 is marked fresh in the table."},
+     .help = "Operations of the run's own mix before the clock, so that no fresh structure is measured; null is "
+             "twice keys.count, and 0 is marked fresh in the table."},
     {0}};
 static const struct mk_record prefill_record = {"prefill", sizeof(struct mk_workload_prefill), prefill_fields,
                                                 "What is there before the clock starts, and how it got there."};
@@ -110,8 +111,8 @@ static const struct mk_field group_fields[] = {
     {WITH_TYPE(TEXT, mk_workload_group, name), .flags = MK_FIELD_REQUIRED,
      .help = "What tables and plots call it; each group has a name of its own."},
     {WITH_TYPE(U32, mk_workload_group, threads), .min = 0, .max = 4096,
-     .help = "How many threads, whatever the cell's number of threads; groups with neither threads nor share divide "
-             "evenly what the others leave."},
+     .help = "How many threads, whatever the cell's number of threads; groups with neither threads nor share "
+             "divide evenly what the others leave."},
     {WITH_TYPE(F64, mk_workload_group, share), .min = 0, .max = 1, .help = "Share of the cell's threads."},
     OPS_FIELD(mk_workload_group, "Mix of operations of this group; left out, the phase's or the workload's."),
     {WITH_TYPE(RECORD, mk_workload_group, keys), .record = &part_keys_record, .help = "Keys of this group."},
@@ -120,11 +121,12 @@ static const struct mk_field group_fields[] = {
     {WITH_TYPE(U64, mk_workload_group, think_ns), .min = 0, .max = 1e12, .preset = "0",
      .help = "Pause between operations."},
     {WITH_TYPE(U64, mk_workload_group, stall_ms), .min = 0, .max = 1e7, .preset = "0",
-     .help = "In place of operations: stand still inside a read-side section that long, again and again, which holds "
-             "memory reclamation up."},
+     .help = "In place of operations: stand still inside a read-side section that long, again and again, which "
+             "holds memory reclamation up."},
     {WITH_TYPE(U64, mk_workload_group, thread_life_ops), .min = 0, .max = 0x1p40, .preset = "0",
      .help = "Operations after which a thread ends and a new one takes its place; 0 is never."},
-    {WITH_TYPE(TEXT, mk_workload_group, pin), .help = "Placement of this group's threads; left out, the workload's."},
+    {WITH_TYPE(TEXT, mk_workload_group, pin),
+     .help = "Placement of this group's threads; left out, the workload's."},
     {0}};
 static const struct mk_record group_record = {
     "group", sizeof(struct mk_workload_group), group_fields,
@@ -144,7 +146,8 @@ static const struct mk_field phase_fields[] = {
     {0}};
 const struct mk_record mk_workload_phase_record = {
     "phase", sizeof(struct mk_workload_phase), phase_fields,
-    "A stretch of the round with a mix of its own: load, run, drain. Phases follow one another on the same instance."};
+    "A stretch of the round with a mix of its own: load, run, drain. Phases follow one another on the same "
+    "instance."};
 
 static const struct mk_field latency_fields[] = {
     {WITH_TYPE(U64, mk_workload_latency, sample_every_ops), .min = 0, .max = 0x1p32, .preset = "64",
@@ -155,7 +158,8 @@ static const struct mk_record latency_record = {"latency", sizeof(struct mk_work
 
 static const struct mk_field until_fields[] = {
     {WITH_TYPE(F64, mk_workload_until, interval_frac), .min = 0, .max = 1, .preset = "0",
-     .help = "A cell gets no more processes once its interval is narrower than this share of its median; 0 is off."},
+     .help = "A cell gets no more processes once its interval is narrower than this share of its median; 0 is "
+             "off."},
     {WITH_TYPE(U64, mk_workload_until, min_processes), .min = 1, .max = 1000, .preset = "3",
      .help = "But not before so many processes."},
     {0}};
@@ -171,9 +175,11 @@ static const struct mk_field workload_fields[] = {
      .help = "Kind of the implementations; `memkit-bench list kinds` shows all."},
     {WITH_LIST(TEXT_LIST, mk_workload, impls), .flags = MK_FIELD_ONE_OR_MANY,
      .help = "Implementations and patterns: \"map/NAME\", \"map/NAME[parameter=value]\", \"map/*\", "
-             "\"map/NAME+reclaim/*\"; left out, all of the kind with their default parts. The kind's floor is added."},
+             "\"map/NAME+reclaim/*\"; left out, all of the kind with their default parts. The kind's floor is "
+             "added."},
     {WITH_LIST(TEXT_LIST, mk_workload, compose), .flags = MK_FIELD_ONE_OR_MANY,
-     .help = "Parts, such as \"reclaim/*\" or \"alloc/NAME\", that each implementation is run with besides its own."},
+     .help = "Parts, such as \"reclaim/*\" or \"alloc/NAME\", that each implementation is run with besides its "
+             "own."},
     {WITH_LIST(COUNTS, mk_workload, threads), .min = 1, .max = 4096,
      .help = "Numbers of threads, each a comparison of its own; auto is 1, 2, 4 ... cores, PUs, twice the PUs."},
     {WITH_TYPE(TEXT, mk_workload, pin), .preset = "\"compact\"",
@@ -189,14 +195,15 @@ static const struct mk_field workload_fields[] = {
      .help = "Size of a map's values: 8, 64, 256 or 1024."},
     {WITH_TYPE(RECORD, mk_workload, prefill), .record = &prefill_record,
      .help = "What is there before the clock starts."},
-    OPS_FIELD(mk_workload, "Mix of operations: names and shares that add up to 1. May be left out where every phase or "
-                           "group has its own, and for kinds with a default: alloc {\"pair\": 1}, hash {\"hash\": 1}, "
-                           "reclaim {\"read\": 0.9, \"replace\": 0.1}."),
+    OPS_FIELD(mk_workload,
+              "Mix of operations: names and shares that add up to 1. May be left out where every phase or group "
+              "has its own, and for kinds with a default: alloc {\"pair\": 1}, hash {\"hash\": 1}, reclaim "
+              "{\"read\": 0.9, \"replace\": 0.1}."),
     {WITH_TYPE(U64, mk_workload, run_len), .min = 1, .max = 0x1p31, .preset = "1",
      .help = "Operations of one type in a row; long runs take out what telling types apart costs."},
     {WITH_TYPE(F64, mk_workload, rate_ops), .min = 0, .max = 1e9, .preset = "0",
-     .help = "Open loop: operations a second that each thread is to begin, whether the ones before are done or not; "
-             "latency then counts from the intended start. 0 is closed loop: as fast as it goes."},
+     .help = "Open loop: operations a second that each thread is to begin, whether the ones before are done or "
+             "not; latency then counts from the intended start. 0 is closed loop: as fast as it goes."},
     {WITH_LIST(RECORD_LIST, mk_workload, groups), .record = &group_record,
      .help = "Groups of threads that do different things; left out, all threads do the same."},
     {WITH_LIST(RECORD_LIST, mk_workload, phases), .record = &mk_workload_phase_record,
@@ -211,8 +218,8 @@ static const struct mk_field workload_fields[] = {
     {WITH_TYPE(U64, mk_workload, ops_count), .min = 0, .max = 0x1p40, .preset = "0",
      .help = "A round ends after so many operations of each thread, in place of round_ms; 0 is none."},
     {WITH_TYPE(U64, mk_workload, stream_ops_max), .min = 1024, .max = 0x1p31, .preset = "4194304",
-     .help = "Longest stream of operations, 8 bytes each, made anew for each round and thread; a round that comes to "
-             "its end is over."},
+     .help = "Longest stream of operations, 8 bytes each, made anew for each round and thread; a round that comes "
+             "to its end is over."},
     {WITH_TYPE(RECORD, mk_workload, latency), .record = &latency_record, .help = "How latencies are taken."},
     {WITH_TYPE(RECORD, mk_workload, until), .record = &until_record,
      .help = "When a cell has been measured well enough."},
@@ -220,8 +227,8 @@ static const struct mk_field workload_fields[] = {
      .help = "What to count: l1d_miss, l2_miss, llc_miss, dtlb_miss, instructions, cycles, page_faults, "
              "ctx_switches."},
     {WITH_TYPE(RAW, mk_workload, sweep),
-     .help = "Keys to vary: an object of dotted keys (\"keys.count\", \"groups.writers.share\") and lists of values; "
-             "every combination is run."},
+     .help = "Keys to vary: an object of dotted keys (\"keys.count\", \"groups.writers.share\") and lists of "
+             "values; every combination is run."},
     {WITH_TYPE(RAW, mk_workload, expect), .help = "Claims that the run puts to the test."},
     {WITH_TYPE(U64, mk_workload, seed), .preset = "1",
      .help = "Everything random is made from it: the same seed, the same operations."},
@@ -230,7 +237,8 @@ static const struct mk_field workload_fields[] = {
     {0}};
 const struct mk_record mk_workload_record = {
     "workload", sizeof(struct mk_workload), workload_fields,
-    "A workload file says what to run, on what, for how long; the same file runs every implementation of its kind."};
+    "A workload file says what to run, on what, for how long; the same file runs every implementation of its "
+    "kind."};
 
 /* ---- reading ------------------------------------------------------------------------------ */
 

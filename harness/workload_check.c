@@ -88,7 +88,8 @@ static void check_compose(struct check *c) {
         const char *part = c->w->compose[i], *slash = part ? strchr(part, '/') : NULL;
         if (!part) continue;
         if (!slash || slash == part || !slash[1]) {
-            WRONG(c, node, "\"%.60s\" is no part: write its kind and name, as in \"alloc/NAME\" or \"reclaim/*\"", part);
+            WRONG(c, node, "\"%.60s\" is no part: write its kind and name, as in \"alloc/NAME\" or \"reclaim/*\"",
+                  part);
             continue;
         }
         char *kind = mk_need_format("%.*s", (int)(slash - part), part);

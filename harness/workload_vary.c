@@ -69,7 +69,9 @@ static int reach(struct mk_workload *workload, const char *key, struct reached *
             const char *list = part;
             part = strsep(&rest, ".");
             obj = find_element(field, obj, part);
-            if (!obj || !rest) return mk_fail(err, "\"%s\": there is no \"%s\" in \"%s\" with keys to set", key, part, list);
+            if (!obj || !rest) {
+                return mk_fail(err, "\"%s\": there is no \"%s\" in \"%s\" with keys to set", key, part, list);
+            }
         }
         record = field->record;
     }
@@ -191,7 +193,8 @@ static void open_key(struct sweep *sweep, uint32_t node, struct mk_workload *scr
 }
 
 /* Takes the sweep at `node` apart. Complaints go to doc; the sweep is to be closed in any case. */
-static void sweep_open(struct sweep *sweep, struct mk_json *doc, uint32_t node, const struct mk_workload *workload) {
+static void sweep_open(struct sweep *sweep, struct mk_json *doc, uint32_t node,
+                       const struct mk_workload *workload) {
     struct mk_workload scratch;
     *sweep = (struct sweep){doc, NULL, 0, 1};
     if (node == MK_JSON_NONE) return;

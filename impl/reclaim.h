@@ -35,11 +35,15 @@ struct mk_retire {
 };
 
 MK_INLINE void mk_retire_now(const struct mk_retire *how, struct mk_thread *me, void *node) {
+#ifdef MK_MEM_DIRECT
+    mk_direct_free(how, me, node, how->bytes, 0); /* freeing is memory's business, cache or not */
+#else
     if (MK_LIKELY(how->cache != NULL)) {
         mk_mem_cache_free(how->cache, me, node);
     } else {
         how->dispose(how->arg, me, node);
     }
+#endif
 }
 
 enum mk_reclaim_op { MK_RECLAIM_ENTER_LEAVE, MK_RECLAIM_READ, MK_RECLAIM_REPLACE };

@@ -171,8 +171,9 @@ class Result:
             self.all = [Row(file, cell, phase, name) for cell in file["cells"]
                         if not cell.get("elsewhere") and cell.get("verdict") != "skipped"
                         for phase, name in enumerate(self.phases_of(file, cell))]
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise Trouble("%s: not as memkit.result/1 has it (%s: %s)" % (path, type(error).__name__, error)) from error
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+            raise Trouble("%s: not as memkit.result/1 has it (%s: %s)"
+                          % (path, type(error).__name__, error)) from error
         self.rows = [row for row in self.all if row.verdict != "fail"]
         self.failed = [row for row in self.all if row.verdict == "fail" and row.phase == 0]
         self.identities = list(dict.fromkeys(row.identity for row in self.all if not row.floor))
@@ -180,7 +181,8 @@ class Result:
 
     @staticmethod
     def phases_of(file, cell):
-        return file["points"][file["groups"][cell.get("group", 0)].get("point", 0)].get("phases") or [""]
+        phases = file["points"][file["groups"][cell.get("group", 0)].get("point", 0)].get("phases") or [{}]
+        return [phase.get("name", "") for phase in phases]
 
     def look(self, identity):
         """Colour, marker and line: no two of the first 32 implementations share all three."""
@@ -236,14 +238,15 @@ def new_figure(result, what, columns=1, rows=1, notes=()):
     title = result.name + (": " + result.about if result.about else "")
     lines = list(notes)
     if result.failed:
-        lines.append("Left out: " + listing(["%s at %s (%s)" % (row.identity, threads_text(row.threads),
-                                                                row.reason or "fail") for row in result.failed]) + ".")
+        failed = ["%s at %s (%s)" % (row.identity, threads_text(row.threads), row.reason) for row in result.failed]
+        lines.append("Left out: " + listing(failed) + ".")
     if not result.complete:
         lines.append("The run was ended before all was measured.")
     if result.flavour not in ("", "release"):
         lines.append("A %s build: its timings mean nothing." % result.flavour)
     fit = int(width * 13)
-    figure.suptitle(wrap(title, fit) + "\n" + wrap(what + " — " + result.machine, fit), fontsize=10, x=0.01, ha="left")
+    figure.suptitle(wrap(title, fit) + "\n" + wrap(what + " — " + result.machine, fit), fontsize=10, x=0.01,
+                    ha="left")
     if lines:
         figure.supxlabel("\n".join(wrap(line, int(width * 15)) for line in lines), fontsize=7.5, x=0.01, ha="left",
                          color="#444444")
@@ -327,9 +330,10 @@ def draw_floor(axes, xs, triples, unit):
                       fontsize=7.5, color=FLOOR_COLOUR, ha="right")
     else:
         low, high = format_number(min(mids)), format_number(max(mids))
-        axes.annotate("floor (harness cost) off the scale: %s %s" % (low if low == high else low + "–" + high, unit),
-                      (0, 1), xycoords="axes fraction", xytext=(4, 2), textcoords="offset points", fontsize=7.5,
-                      color=FLOOR_COLOUR, va="bottom")
+        reach = low if low == high else low + "–" + high
+        axes.annotate("floor (harness cost) off the scale: %s %s" % (reach, unit), (0, 1), xytext=(4, 2),
+                      xycoords="axes fraction", textcoords="offset points", fontsize=7.5, color=FLOOR_COLOUR,
+                      va="bottom")
 
 
 def format_number(value):
@@ -462,8 +466,8 @@ def throughput_panel(result, axes, rows):
         left, right = math.sqrt(below * min(over)), axes.get_xlim()[1]
         axes.axvspan(left, right, color="#f2f2f2", zorder=0)
         axes.set_xlim(right=right)
-        axes.annotate("more threads\nthan PUs", (math.sqrt(left * right), 0), xytext=(0, 4), ha="center", va="bottom",
-                      textcoords="offset points", fontsize=7.5, color="#666666")
+        axes.annotate("more threads\nthan PUs", (math.sqrt(left * right), 0), xytext=(0, 4), ha="center",
+                      va="bottom", textcoords="offset points", fontsize=7.5, color="#666666")
     axes.set_ylabel("Mops/s (wall time)", fontsize=9)
     return ends
 
@@ -505,7 +509,7 @@ def draw_sweep(result):
                                    bars_note(result) + hollow_note(rows) + left)
     values = unique(swept(row.label).get(key) for row in rows)
     numeric = all(number(value) is not None for value in values)
-    place = (lambda row: number(swept(row.label)[key])) if numeric else (lambda row: values.index(swept(row.label)[key]))
+    place = lambda row: (number if numeric else values.index)(swept(row.label)[key])
     names = []
     for axes, panel in zip(axes_list, chosen):
         mine = [row for row in rows if (others(row), row.phase, row.threads) == panel and key in swept(row.label)]
@@ -596,7 +600,8 @@ def draw_memory(result):
     rows = at_most_threads(result, rows)
     names = [identity for identity in result.identities if any(row.identity == identity for row in rows)]
     figure, (axes,) = new_figure(result, "bytes per element, " + place_of(rows), notes=[
-        "structure_bytes: after rounding and headers of the allocator. Full colour: after filling; light: after churn."])
+        "structure_bytes: after rounding and headers of the allocator. Full colour: after filling; light: after "
+        "churn."])
     figure.set_figheight(1.7 + 0.45 * len(names))
     for place, identity in enumerate(names):
         row, colour = next(row for row in rows if row.identity == identity), result.look(identity)["color"]
@@ -667,7 +672,8 @@ def draw(path, folder):
 def main(arguments):
     parser = argparse.ArgumentParser(description="Draws throughput, latency and memory of results of memkit-bench.")
     parser.add_argument("results", nargs="+", metavar="RESULT.json")
-    parser.add_argument("-o", "--output", default="plots", metavar="FOLDER", help="where charts go (default: plots)")
+    parser.add_argument("-o", "--output", default="plots", metavar="FOLDER",
+                        help="where charts go (default: plots)")
     options = parser.parse_args(arguments)
     try:
         import matplotlib

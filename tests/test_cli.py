@@ -168,6 +168,29 @@ def test_required_counters_that_are_not_there_are_status_3(case):
     equal(os.path.exists(os.path.join(case.folder, "results")), False)
 
 
+def test_counters_reach_table_and_result_through_a_scripted_papi(case):
+    stub = os.path.join(TOP, BUILD, "tests/stub_papi.so")
+    linked = subprocess.run(["ldd", BENCH], capture_output=True, text=True, check=False).stdout
+    soname = next((line.split()[0] for line in linked.splitlines() if "libpapi" in line), None)
+    if not os.path.exists(stub) or not soname:
+        return "built without PAPI or without the stub"
+    os.symlink(stub, os.path.join(case.folder, soname))
+    path = case.file("w.json", workload(impls=["map/mutex"], counters=["instructions", "l1d_miss", "page_faults"]))
+    run = case.run(path, "-o", "r.json", "--counters", "papi", env=dict(os.environ, LD_LIBRARY_PATH=case.folder,
+                                                                                      STUB_PAPI_EVENTS="PAPI_TOT_INS=5000,PAPI_L1_DCM=100"))
+    equal(run.returncode, 0, run.stderr)
+    counters = {}
+    for round_ in cells_of(case.result(), "map/mutex")[0]["rounds"]:
+        for counter in round_["counters"]:
+            if not counter.get("unavailable"):
+                counters[counter["name"]] = counter
+    equal(counters["instructions"]["backend"], "papi", counters)
+    assert counters["instructions"]["value"] > 0
+    equal(counters["page_faults"]["backend"], "sw")
+    contains(run.stdout, "instructions")
+    return None
+
+
 # ---- workers that die --------------------------------------------------------------------------
 
 
@@ -344,6 +367,13 @@ def test_another_flavour_runs_in_its_workers_or_says_how_to_build_it(case):
     run = case.run(path, "-o", "r.json", "--flavour", "nosuch")
     equal(run.returncode, 6)
     contains(run.stderr, "make FLAVOUR=nosuch")
+    if not os.path.exists(os.path.join(TOP, "build/asan/memkit-bench")):
+        return "no asan build"
+    run = case.run(path, "-o", "r.json", "--flavour", "asan")
+    equal(run.returncode, 0, run.stderr)
+    equal(cells_of(case.result(), "map/mutex")[0]["verdict"], "untrustworthy")
+    equal(case.result()["context"]["flavour"], "asan")
+    return None
 
 
 def test_taskset_is_honoured(case):

@@ -90,7 +90,8 @@ TEST(json_complains_in_the_order_of_the_text) {
     CHECK(!mk_json_spoiled(doc, mk_json_first(doc, b)));
     CHECK_STR(mk_json_first_error(doc), "of the file");
     mk_json_report(doc, &report);
-    CHECK_STR(report.at, "f: error: of the file\nf:2:11: error: first\nf:2:16: error: second 2\nf:3:6: error: third\n");
+    CHECK_STR(report.at, "f: error: of the file\nf:2:11: error: first\nf:2:16: error: second 2\n"
+                         "f:3:6: error: third\n");
     mk_text_free(&report);
     mk_json_free(doc);
 }
@@ -189,8 +190,8 @@ static bool reads_u64(const char *text, uint64_t *value) {
 }
 
 TEST(json_keeps_64_bits) {
-    static const uint64_t values[] = {0, 1, 9, 10, UINT32_MAX, 9007199254740993u, 1000000000000000001u, UINT64_MAX - 1,
-                                      UINT64_MAX};
+    static const uint64_t values[] = {0, 1, 9, 10, UINT32_MAX, 9007199254740993u, 1000000000000000001u,
+                                      UINT64_MAX - 1, UINT64_MAX};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         struct mk_text text = {0};
         char printed[32];
@@ -204,11 +205,13 @@ TEST(json_keeps_64_bits) {
 }
 
 TEST(json_takes_no_lossy_integer) {
-    static const char *const refused[] = {"18446744073709551616", "1e30", "4.5", "-1", "-0", "1e17", "1.8446744073709552e19",
-                                          "1e-3", "\"1\"", "null", "99999999999999999999999999"};
+    static const char *const refused[] = {"18446744073709551616", "1e30", "4.5", "-1", "-0", "1e17",
+                                          "1.8446744073709552e19", "1e-3", "\"1\"", "null",
+                                          "99999999999999999999999999"};
     uint64_t value = 0;
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        if (reads_u64(refused[i], &value)) mk_test_fail(__FILE__, __LINE__, "%s was taken as %" PRIu64, refused[i], value);
+        if (!reads_u64(refused[i], &value)) continue;
+        mk_test_fail(__FILE__, __LINE__, "%s was taken as %" PRIu64, refused[i], value);
     }
     CHECK(reads_u64("1e6", &value) && value == 1000000);
     CHECK(reads_u64("4.0", &value) && value == 4);
@@ -219,7 +222,9 @@ static void check_f64(double value) {
     struct mk_text text = {0};
     mk_json_write_f64(&text, value);
     double back = strtod(text.at, NULL);
-    if (memcmp(&back, &value, sizeof back) != 0) mk_test_fail(__FILE__, __LINE__, "%a came back as %s", value, text.at);
+    if (memcmp(&back, &value, sizeof back) != 0) {
+        mk_test_fail(__FILE__, __LINE__, "%a came back as %s", value, text.at);
+    }
     mk_text_free(&text);
 }
 

@@ -61,8 +61,8 @@ class Statistics(unittest.TestCase):
         self.assertEqual(plot.interval(list(range(1, 21))), (10.5, 6, 15))
 
     def test_wall_time_is_from_first_start_to_last_end(self):
-        threads = [{"start_skew_ns": 100, "wall_ns": 1000, "ops": 50}, {"start_skew_ns": 300, "wall_ns": 1200, "ops": 20},
-                   {"wall_ns": 9000, "ops": 0}]
+        threads = [{"start_skew_ns": 100, "wall_ns": 1000, "ops": 50},
+                   {"start_skew_ns": 300, "wall_ns": 1200, "ops": 20}, {"wall_ns": 9000, "ops": 0}]
         self.assertAlmostEqual(plot.mops_of({"threads": threads}), 70e3 / 1400)
         self.assertIsNone(plot.mops_of({"threads": []}))
 
@@ -124,7 +124,8 @@ class Charts(Folder):
         return [text.get_text() for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
 
     def says(self, figure, part):
-        self.assertTrue(any(part in text for text in self.texts(figure)), "%r is not in %r" % (part, self.texts(figure)))
+        texts = self.texts(figure)
+        self.assertTrue(any(part in text for text in texts), "%r is not in %r" % (part, texts))
 
     def test_each_implementation_looks_its_own_way(self):
         result = self.result(data.make_eight())
@@ -190,7 +191,7 @@ class Charts(Folder):
 
     def test_phases_are_panels(self):
         made = data.make_one()
-        made["points"][0]["phases"] = ["load", "run"]
+        made["points"][0]["phases"] = [{"name": "load"}, {"name": "run"}]
         for cell in made["cells"]:
             cell["rounds"] += [dict(sample, phase=1) for sample in cell["rounds"]]
         figure = plot.draw_throughput(self.result(made))

@@ -79,11 +79,12 @@ static const struct mk_record sample_record = {"sample", sizeof(struct sample), 
 
 static const char full_text[] =
     "{\"truth\": false, \"small\": 9, \"maybe_small\": 4, \"whole\": 9007199254740993, \"maybe_whole\": 0, "
-    "\"digest\": \"0xfedcba9876543210\", \"real\": 0.125, \"maybe_real\": -3, \"text\": \"\", \"maybe_text\": \"y\", "
+    "\"digest\": \"0xfedcba9876543210\", \"real\": 0.125, \"maybe_real\": -3, \"text\": \"\", "
+    "\"maybe_text\": \"y\", "
     "\"absent_text\": \"z\", \"choice\": \"blue\", \"maybe_choice\": \"red\", \"raw\": {\"a\": [1,  2]}, "
     "\"leaf\": {\"name\": \"l\", \"weight\": 1}, \"wholes\": [1, 18446744073709551615], \"reals\": [0.5, null], "
-    "\"texts\": [\"one\", \"two\"], \"leaves\": [{\"name\": \"x\", \"weight\": 7}, {\"name\": \"y\", \"weight\": 0}], "
-    "\"shares\": {\"get\": 0.75, \"put\": 0.25}, \"counts\": [1, 8]}";
+    "\"texts\": [\"one\", \"two\"], \"leaves\": [{\"name\": \"x\", \"weight\": 7}, {\"name\": \"y\", \"weight\": "
+    "0}], \"shares\": {\"get\": 0.75, \"put\": 0.25}, \"counts\": [1, 8]}";
 
 /* Reads a text into *out. Returns the complaints, which the caller frees. */
 static char *read_sample(const char *text, struct sample *out) {
@@ -182,7 +183,7 @@ TEST(record_lays_out_lines) {
     mk_json_write_record(&text, &sample_record, &sample, 0);
     CHECK(strstr(text.at, "{\n  \"truth\": false,\n  \"small\": 9,\n") == text.at);
     CHECK(strstr(text.at, "\n  \"wholes\": [1, 18446744073709551615],\n") != NULL);
-    CHECK(strstr(text.at, "\n  \"leaves\": [\n    {\"name\": \"x\", \"weight\": 7},\n    {\"name\": \"y\"") != NULL);
+    CHECK(strstr(text.at, "\n  \"leaves\": [\n    {\"name\": \"x\", \"weight\": 7},\n    {\"name\"") != NULL);
     CHECK(strstr(text.at, "\n  \"leaf\": {\"name\": \"l\", \"weight\": 1},\n") != NULL);
     CHECK_STR(text.at + text.n - 2, "\n}");
     mk_record_free(&sample_record, &sample);
@@ -262,8 +263,9 @@ TEST(record_says_what_each_field_takes) {
                   "\"0x11112222333344445\"\n");
     check_refused("{\"real\": null}", "f:1:10: error: \"real\" must be a number, got null\n");
     check_refused("{\"text\": null}", "f:1:10: error: \"text\" must be text in double quotes, got null\n");
-    check_refused("{\"choice\": \"gren\"}", "f:1:12: error: \"choice\" must be one of \"red\", \"green\", \"blue\", got "
-                                         "\"gren\", did you mean \"green\"?\n");
+    check_refused("{\"choice\": \"gren\"}",
+                  "f:1:12: error: \"choice\" must be one of \"red\", \"green\", \"blue\", got \"gren\", did you "
+                  "mean \"green\"?\n");
     check_refused("{\"raw\": 5}", "f:1:9: error: \"raw\" must be an object or a list, got 5\n");
     check_refused("{\"leaf\": []}", "f:1:10: error: \"leaf\" must be an object, got a list\n");
     check_refused("{\"leaf\": {}}", "f:1:10: error: missing key \"name\"\n");
@@ -283,7 +285,8 @@ TEST(record_says_what_each_field_takes) {
 
 TEST(record_keeps_presets_of_what_is_refused) {
     struct sample sample;
-    free(read_sample("{\"small\": 11, \"text\": 5, \"choice\": \"gray\", \"truth\": 0, \"leaf\": {\"weight\": -1}}", &sample));
+    free(read_sample("{\"small\": 11, \"text\": 5, \"choice\": \"gray\", \"truth\": 0, \"leaf\": {\"weight\": -1}}",
+                     &sample));
     CHECK(sample.truth);
     CHECK_EQ(sample.small, 3);
     CHECK_STR(sample.text, "a word");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../harness/json.h"
+#include "../harness/schema.h"
 #include "test.h"
 
 /* ---- a small plan ------------------------------------------------------------------------------- */
@@ -49,7 +50,8 @@ static void begin(struct mk_result_file *result) {
     char *argv[] = {(char *)"memkit-bench", (char *)"a \"workload\".json"};
     make_plan(&plan);
     mk_result_begin(result, &plan, "{ \"name\": \"test\",\n  \"seed\": 18446744073709551615 }\n", 2, argv);
-    result->context.untrustworthy = NULL; /* the tests run in every build */
+    free(result->context.untrustworthy); /* the tests run in every build */
+    result->context.untrustworthy = NULL;
     mk_record_free(&mk_plan_record, &plan);
 }
 
@@ -126,7 +128,7 @@ TEST(result_takes_its_shape_from_the_plan) {
     CHECK_EQ(result.cells[4].threads, 2);
     CHECK_STR(result.cells[4].identity, "map/beta");
     CHECK(result.cells[5].floor);
-    CHECK_STR(result.points[0].phases[0], "run");
+    CHECK_STR(result.points[0].phases[0].name, "run");
     CHECK_EQ(result.plan.digest, 0xfedcba9876543210u);
     CHECK_EQ(result.plan.shards, 1);
     CHECK_STR(result.context.argv[1], "a \"workload\".json");
@@ -236,7 +238,7 @@ static int read_text(const char *text) {
 
 #define REST "\"complete\":true,\"workload\":{},\"plan\":{\"kind\":\"map\"},\"counters\":{}," \
              "\"context\":{\"machine\":{},\"environment\":{}}"
-#define POINT "\"points\":[{\"phases\":[\"run\"]}],"
+#define POINT "\"points\":[{\"phases\":[{\"name\":\"run\"}]}],"
 
 /* The errors go to stderr; what counts here is that nothing that cannot be is taken. */
 TEST(result_refuses_what_is_no_result) {
@@ -244,11 +246,13 @@ TEST(result_refuses_what_is_no_result) {
                        "\"cells\":[{\"group\":0,\"identity\":\"map/a\"}]," REST "}"), 0);
     CHECK_EQ(read_text("{\"schema\":\"memkit.workload/1\"," REST "}"), -1);
     CHECK_EQ(read_text("{\"schema\":\"memkit.result/1\"," POINT "\"groups\":[{\"point\":1}]," REST "}"), -1);
-    CHECK_EQ(read_text("{\"schema\":\"memkit.result/1\"," POINT "\"cells\":[{\"group\":0,\"identity\":\"a\"}]," REST "}"), -1);
+    CHECK_EQ(read_text("{\"schema\":\"memkit.result/1\"," POINT
+                       "\"cells\":[{\"group\":0,\"identity\":\"a\"}]," REST "}"), -1);
     CHECK_EQ(read_text("{\"schema\":\"memkit.result/1\"," POINT "\"groups\":[{\"point\":0}],"
                        "\"cells\":[{\"group\":0,\"identity\":\"a\",\"rounds\":[{\"phase\":1}]}]," REST "}"), -1);
-    CHECK_EQ(read_text("{\"schema\":\"memkit.result/1\"," POINT "\"groups\":[{\"point\":0}],\"cells\":[{\"group\":0,"
-                       "\"identity\":\"a\",\"rounds\":[{\"counters\":[{\"name\":\"x\",\"value\":1.5}]}]}]," REST "}"), -1);
+    CHECK_EQ(read_text("{\"schema\":\"memkit.result/1\"," POINT "\"groups\":[{\"point\":0}],"
+                       "\"cells\":[{\"group\":0,\"identity\":\"a\","
+                       "\"rounds\":[{\"counters\":[{\"name\":\"x\",\"value\":1.5}]}]}]," REST "}"), -1);
     CHECK_EQ(read_text("{\"schema\":"), -1);
 }
 
@@ -268,6 +272,17 @@ TEST(result_reads_the_test_data) {
     }
     mk_result_free(&result);
     mk_result_free(&again);
+}
+
+/* After a change: memkit-bench validate --schema result >docs/schema/result.schema.json */
+TEST(result_schema_in_docs_is_the_tables) {
+    struct mk_text kept = {0}, made = {0};
+    struct mk_err err = {""};
+    CHECK_EQ(mk_text_load(&kept, mk_test_path("../docs/schema/result.schema.json"), 1 << 20, &err), 0);
+    mk_schema_write(&made, &mk_result_record, MK_RESULT_SCHEMA);
+    CHECK(kept.n == made.n && kept.at && memcmp(kept.at, made.at, made.n) == 0);
+    mk_text_free(&kept);
+    mk_text_free(&made);
 }
 
 /* ---- shards ------------------------------------------------------------------------------------- */
@@ -495,7 +510,7 @@ TEST(verdict_below_the_floor) {
     struct mk_result_file result;
     begin(&result);
     deliver(&result, 0, 0.5, 3); /* 0.5 .. 0.7 ns */
-    deliver(&result, 1, 1.1, 3); /* 1.1 .. 1.3: overlaps */
+    deliver(&result, 1, 0.71, 3); /* 0.71 .. 0.91: near */
     deliver(&result, 2, 1.0, 3); /* the floor: 1.0 .. 1.2 */
     deliver(&result, 3, 0.5, 3); /* the other group has no floor figures */
     for (uint32_t i = 0; i < 4; i++) check_sample(&result, i, MK_VERDICT_PASS, "contents", NULL);
@@ -505,6 +520,9 @@ TEST(verdict_below_the_floor) {
     CHECK_EQ(result.cells[1].verdict, MK_VERDICT_PASS);
     CHECK_EQ(result.cells[2].verdict, MK_VERDICT_PASS);
     CHECK_EQ(result.cells[3].verdict, MK_VERDICT_PASS);
+    result.points[0].phases[0].paced = true; /* a floor waits for its schedule, too */
+    mk_result_judge(&result);
+    CHECK_EQ(result.cells[0].verdict, MK_VERDICT_PASS);
     mk_result_free(&result);
 }
 

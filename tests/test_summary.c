@@ -24,7 +24,8 @@ static void begin(struct mk_result_file *result, uint32_t groups) {
     result->context.compiler = mk_need_text("cc");
     struct mk_result_point *point = mk_grow(&result->points, &result->points_n, sizeof *point);
     point->label = mk_need_text("");
-    *(char **)mk_grow(&point->phases, &point->phases_n, sizeof(char *)) = mk_need_text("run");
+    struct mk_result_phase *phase = mk_grow(&point->phases, &point->phases_n, sizeof *phase);
+    phase->name = mk_need_text("run");
     for (uint32_t g = 0; g < groups; g++) {
         struct mk_plan_group *group = mk_grow(&result->groups, &result->groups_n, sizeof *group);
         group->threads = g + 1;
@@ -43,7 +44,8 @@ static uint32_t add_cell(struct mk_result_file *result, uint32_t group, const ch
 }
 
 /* One timed round: 1000 operations a thread at so many ns of CPU, wall twice as long. */
-static struct mk_round_sample *add_round(struct mk_result_file *result, uint32_t cell, uint32_t process, double cpu_ns) {
+static struct mk_round_sample *add_round(struct mk_result_file *result, uint32_t cell, uint32_t process,
+                                         double cpu_ns) {
     struct mk_round_sample round = {.cell = cell, .process = process};
     for (uint32_t t = 0; t < result->cells[cell].threads; t++) {
         struct mk_thread_sample *thread = mk_grow(&round.threads, &round.threads_n, sizeof *thread);
@@ -272,7 +274,9 @@ TEST(summary_a_row_for_every_phase) {
     struct mk_summary summary;
     begin(&result, 2);
     struct mk_result_point *point = &result.points[0];
-    *(char **)mk_grow(&point->phases, &point->phases_n, sizeof(char *)) = mk_need_text("drain");
+    struct mk_result_phase *phase = mk_grow(&point->phases, &point->phases_n, sizeof *phase);
+    phase->name = mk_need_text("drain");
+    phase->paced = true;
     for (uint32_t g = 0; g < 2; g++) {
         uint32_t cell = add_cell(&result, g, "map/a");
         add_round(&result, cell, 0, 20);
@@ -286,7 +290,9 @@ TEST(summary_a_row_for_every_phase) {
     CHECK_STR(summary.rows[0].phase_name, "run");
     CHECK_EQ(summary.rows[1].cell->threads, 2);
     CHECK_STR(summary.rows[3].phase_name, "drain");
-    CHECK(near(summary.rows[4].cpu_ns.interval.estimate, 30));
+    CHECK(near(summary.rows[1].cpu_ns.interval.estimate, 20));
+    CHECK_EQ(summary.rows[4].cpu_ns.n, 0); /* paced: the time is not the operations' */
+    CHECK(summary.rows[4].mops.n == 1 && summary.rows[4].versus == MK_VERSUS_NONE);
     mk_summary_free(&summary);
     mk_result_free(&result);
 }
@@ -460,7 +466,9 @@ TEST(table_of_a_noisy_run) {
     for (int i = 0; i < 5; i++) {
         add_six(&result, add_cell(&result, 0, names[i]), 20 + i, 10);
         struct mk_reason *reason = mk_grow(&result.cells[i].reasons, &result.cells[i].reasons_n, sizeof *reason);
-        *reason = (struct mk_reason){MK_VERDICT_UNTRUSTWORTHY, mk_need_text("contended"), mk_need_format("%d %%", i)};
+        reason->verdict = MK_VERDICT_UNTRUSTWORTHY;
+        reason->rule = mk_need_text("contended");
+        reason->text = mk_need_format("%d %%", i);
         result.cells[i].verdict = MK_VERDICT_UNTRUSTWORTHY;
     }
     CHECK(says(&result, "45.00 20.00–70.00"));

@@ -19,7 +19,8 @@ static void open_registry(void) {
 }
 
 /* Reads a text; complaints go to *report. Returns as mk_workload_from_json. */
-static int read_text(const char *path, const char *text, size_t length, struct mk_workload *out, struct mk_text *report) {
+static int read_text(const char *path, const char *text, size_t length, struct mk_workload *out,
+                     struct mk_text *report) {
     struct mk_json *doc;
     open_registry();
     memset(out, 0, sizeof *out);
@@ -33,7 +34,7 @@ static int read_text(const char *path, const char *text, size_t length, struct m
 /* A workload of kind map with `more` in it; must be fine. */
 static void read_with(const char *more, struct mk_workload *out) {
     struct mk_text text = {0}, report = {0};
-    mk_text_printf(&text, "{\"schema\": \"memkit.workload/1\", \"name\": \"t\", \"kind\": \"map\"%s%s}", *more ? ", " : "", more);
+    mk_text_printf(&text, "{\"schema\": \"memkit.workload/1\", \"name\": \"t\", \"kind\": \"map\", %s}", more);
     if (read_text("t", text.at, text.n, out, &report)) mk_test_fail(__FILE__, __LINE__, "%s", report.at);
     mk_text_free(&text);
     mk_text_free(&report);
@@ -106,7 +107,9 @@ TEST(workload_corpus) {
 /* Of what ships, the workloads: other formats live beside them. */
 TEST(workload_files_that_ship) {
     static const char *const folders[] = {"../workloads/ycsb", "../workloads/alloc", "../workloads/examples"};
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) CHECK(check_folder(mk_test_path(folders[i])) >= 6);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        CHECK(check_folder(mk_test_path(folders[i])) >= 6);
+    }
     char *quickstart = mk_need_text(mk_test_path("../workloads/quickstart.json"));
     check_file(quickstart, "quickstart.json");
     free(quickstart);
@@ -166,7 +169,8 @@ TEST(workload_table_is_sound) {
     check_table(&mk_workload_record);
 }
 
-static void check_names(const struct mk_record *record, const char *key, const struct mk_choice_name *names, size_t n) {
+static void check_names(const struct mk_record *record, const char *key, const struct mk_choice_name *names,
+                        size_t n) {
     const struct mk_field *field = mk_record_field(record, key);
     for (size_t i = 0; i < n; i++) CHECK_STR(field->names[i], names[i].name);
     CHECK(field->names[n] == NULL);
@@ -250,8 +254,10 @@ TEST(workload_phases_fill_everything_in) {
     struct mk_workload_phase *phases;
     struct mk_err err = {""};
     size_t n;
-    read_with(GETS ", \"round_ms\": 30, \"rate_ops\": 1000, \"keys\": {\"count\": 500, \"theta\": 0.5, \"offset\": 3},"
-              "\"groups\": [{\"name\": \"far\", \"share\": 0.5, \"keys\": {\"offset\": 1000, \"distribution\": \"zipfian\"}},"
+    read_with(GETS ", \"round_ms\": 30, \"rate_ops\": 1000,"
+              "\"keys\": {\"count\": 500, \"theta\": 0.5, \"offset\": 3},"
+              "\"groups\": [{\"name\": \"far\", \"share\": 0.5,"
+              "              \"keys\": {\"offset\": 1000, \"distribution\": \"zipfian\"}},"
               "             {\"name\": \"rest\", \"rate_ops\": 5, \"ops\": {\"put\": 1}}],"
               "\"phases\": [{\"name\": \"one\", \"ops\": {\"remove\": 1}, \"keys\": {\"theta\": 2}},"
               "             {\"name\": \"two\", \"ops_count\": 77, \"groups\": [{\"name\": \"alone\"}]}]", &w);
@@ -343,16 +349,19 @@ TEST(workload_set_refuses) {
     check_set_refused(&w, "text", "1", "unknown key \"text\"");
     check_set_refused(&w, "", "1", "unknown key \"\"");
     check_set_refused(&w, "keys.count.x", "1", "\"keys.count.x\": \"count\" can only be set as a whole");
-    check_set_refused(&w, "groups.c.share", "1", "\"groups.c.share\": there is no \"c\" in \"groups\" with keys to set");
-    check_set_refused(&w, "groups.2.share", "1", "\"groups.2.share\": there is no \"2\" in \"groups\" with keys to set");
+    check_set_refused(&w, "groups.c.share", "1",
+                      "\"groups.c.share\": there is no \"c\" in \"groups\" with keys to set");
+    check_set_refused(&w, "groups.2.share", "1",
+                      "\"groups.2.share\": there is no \"2\" in \"groups\" with keys to set");
     check_set_refused(&w, "groups.a", "1", "\"groups.a\": there is no \"a\" in \"groups\" with keys to set");
     check_set_refused(&w, "keys.count", "-1", "keys.count=-1: \"count\" must be between 1 and 68719476736, got -1");
     check_set_refused(&w, "keys.count", "many", "keys.count=many: \"count\" must be a whole number, got \"many\"");
     check_set_refused(&w, "ops", "{\"get\": 0.5}", "ops={\"get\": 0.5}: \"ops\" add up to 0.5, not 1");
     check_set_refused(&w, "groups.a.threads", "2",
-                      "groups.a.threads=2: \"threads\" says 2, of which groups take 2 and leave none for the others");
-    check_set_refused(&w, "kind", "mpa", "kind=mpa: there is no kind \"mpa\", did you mean \"map\"? (there are alloc, hash, "
-                                        "map, reclaim)");
+                      "groups.a.threads=2: \"threads\" says 2, of which groups take 2 and leave none for "
+                      "the others");
+    check_set_refused(&w, "kind", "mpa", "kind=mpa: there is no kind \"mpa\", did you mean \"map\"? (there are "
+                                        "alloc, hash, map, reclaim)");
     mk_record_free(&mk_workload_record, &w);
 }
 
@@ -363,7 +372,8 @@ TEST(workload_points_are_the_cross_product) {
     struct mk_workload_point *points;
     struct mk_err err = {""};
     size_t n;
-    read_with(GETS ", \"expect\": [], \"sweep\": {\"keys.count\": [10, 1000], \"ops\": [{\"get\": 1}, { \"put\" : 1.0 }],"
+    read_with(GETS ", \"expect\": [], \"sweep\": {\"keys.count\": [10, 1000],"
+              "\"ops\": [{\"get\": 1}, { \"put\" : 1.0 }],"
               "\"keys.distribution\": [\"latest\"]}", &w);
     CHECK_EQ(mk_workload_points(&w, &points, &n, &err), 0);
     CHECK_EQ(n, 4);
@@ -406,7 +416,8 @@ TEST(workload_sweep_follows_into_groups) {
     struct mk_workload_phase *phases;
     struct mk_err err = {""};
     size_t n, phases_n;
-    read_with(GETS ", \"groups\": [{\"name\": \"a\", \"keys\": {\"offset\": 5}}], \"sweep\": {\"keys.count\": [10, 20]}", &w);
+    read_with(GETS ", \"groups\": [{\"name\": \"a\", \"keys\": {\"offset\": 5}}],"
+              "\"sweep\": {\"keys.count\": [10, 20]}", &w);
     CHECK_EQ(mk_workload_points(&w, &points, &n, &err), 0);
     CHECK_EQ(mk_workload_phases(&points[1].workload, &phases, &phases_n, &err), 0);
     CHECK(phases[0].groups[0].keys.count == 20 && phases[0].groups[0].keys.offset == 5);

@@ -1,19 +1,21 @@
 /* alloc/null - keeps no blocks: what streaming, dispatch and touching a block cost.
  *
  * Source:     none; malloc-trace-replay, for one, has an allocator that does nothing for this end.
- * Picture:    per thread [ window 4 KiB | room 64 KiB ]: blocks start in the window, at the next cache
+ * Picture:    per thread [ window 128 KiB | room 64 KiB ]: blocks start in the window, at the next cache
  *             line each time, and run into the room; soon one starts where another is still in use.
  * Parts:      none.
  * Progress:   wait-free, all operations.
  * Ordering:   none. Words are volatile so that each operation keeps a body of its own; threads
  *             scribble on lines of their own.
- * Memory:     (64 B + 68 KiB) * (threads_max + 1), of which the window is touched.
+ * Memory:     (64 B + 192 KiB) * (threads_max + 1), of which the window is touched.
  * Limits:     blocks overlap, so nothing may be kept in them; blocks above 64 KiB are refused; never
  *             ranked, never subtracted.
  */
 #include "../alloc.h"
 
-#define NULL_WINDOW_BYTES 4096
+/* More starts than a ring holds blocks: none is written again while another thread still reads it. */
+#define NULL_WINDOW_BYTES (2 * MK_RING_SLOTS * MK_CACHE_LINE)
+#define NULL_ALIGN 4096
 #define NULL_ROOM_BYTES 65536
 #define NULL_AREA_BYTES (NULL_WINDOW_BYTES + NULL_ROOM_BYTES)
 
@@ -33,7 +35,7 @@ struct mk_alloc {
 static void null_destroy(struct mk_alloc *null) {
     struct mk_mem *parent = null->parent;
     size_t areas_bytes = null->lines * (size_t)NULL_AREA_BYTES;
-    if (null->areas) mk_mem_free(parent, NULL, null->areas, areas_bytes, NULL_WINDOW_BYTES);
+    if (null->areas) mk_mem_free(parent, NULL, null->areas, areas_bytes, NULL_ALIGN);
     if (null->line) mk_mem_free(parent, NULL, null->line, null->lines * sizeof *null->line, MK_CACHE_LINE);
     mk_mem_free(parent, NULL, null, sizeof *null, _Alignof(struct mk_alloc));
 }
@@ -45,7 +47,7 @@ static int null_create(struct mk_alloc **out, struct mk_mem *parent, const struc
     null->parent = parent;
     null->lines = cfg->threads_max + 1;
     null->line = mk_mem_zalloc(parent, NULL, null->lines * sizeof *null->line, MK_CACHE_LINE);
-    null->areas = mk_mem_alloc(parent, NULL, null->lines * (size_t)NULL_AREA_BYTES, NULL_WINDOW_BYTES);
+    null->areas = mk_mem_alloc(parent, NULL, null->lines * (size_t)NULL_AREA_BYTES, NULL_ALIGN);
     if (!null->line || !null->areas) {
         null_destroy(null);
         return mk_fail(err, "no memory for the scratch areas of %u threads", cfg->threads_max);

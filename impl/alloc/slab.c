@@ -276,7 +276,7 @@ static MK_NOINLINE void *slab_take(struct mk_alloc *cache, struct mk_thread *me)
 }
 
 /* Makes a block free again in its slab. */
-static void slab_put(struct mk_alloc *cache, struct mk_thread *me, struct slab *slab, uint64_t index) {
+static MK_NOINLINE void slab_put(struct mk_alloc *cache, struct mk_thread *me, struct slab *slab, uint64_t index) {
     if (!slab->words) slab_list_partial(cache, slab);
     slab->words |= UINT64_C(1) << index / 64;
     slab->free[index / 64] |= UINT64_C(1) << index % 64;
@@ -302,17 +302,19 @@ static inline enum mk_status slab_free(struct mk_alloc *cache, struct mk_thread 
                                        size_t align) {
     (void)bytes, (void)align;
     struct slab *slab = slab_of(cache, block);
-    if (MK_UNLIKELY(!slab || block == cache->last)) return MK_REFUSED;
+    if (MK_UNLIKELY(!slab)) return MK_REFUSED;
     uint64_t offset = (uintptr_t)block - slab->base;
     uint64_t index = slab_index(cache, offset);
     if (MK_UNLIKELY(index >= cache->blocks || index * cache->slot_bytes != offset)) return MK_REFUSED;
     if (MK_UNLIKELY(slab->free[index / 64] >> index % 64 & 1)) return MK_REFUSED;
-    mk_block_returned(block, cache->slot_bytes);
-    if (cache->last) {
-        slab_put(cache, me, slab, index);
-    } else {
+    if (MK_LIKELY(!cache->last)) {
+        mk_block_returned(block, cache->slot_bytes);
         cache->last = block;
+        return MK_HIT;
     }
+    if (block == cache->last) return MK_REFUSED;
+    mk_block_returned(block, cache->slot_bytes);
+    slab_put(cache, me, slab, index);
     return MK_HIT;
 }
 

@@ -492,11 +492,12 @@ MK_INLINE bool chain_contains(struct mk_map *map, struct mk_thread *me, uint64_t
     return found;
 }
 
-/* What a writer wants with a key's value: `value` in its place, or, where that is NULL, `change` of it. */
+/* What a writer wants for a key: the value, in the place of what is there or only where nothing is; or, where
+ * change is set, what is there changed by it, and nothing new. */
 struct chain_wish {
     const mk_value *value;
-    mk_value *present; /* gets the value that is there */
-    bool replace;      /* what is there; else it stays */
+    bool replace;
+    mk_value *present; /* gets what is there, unless NULL */
     mk_update_fn *change;
     void *arg;
 };
@@ -534,8 +535,8 @@ MK_INLINE bool chain_replace(struct mk_map *map, struct mk_thread *me, uint64_t 
     if (!mk_reserve(map->smr, me, 1)) return true;
     mk_birth(map->smr, me, *fresh);
     (*fresh)->key = place->node->key;
-    (*fresh)->value = wish->value ? *wish->value : place->node->value;
-    if (!wish->value) wish->change(&(*fresh)->value, wish->arg);
+    (*fresh)->value = wish->change ? place->node->value : *wish->value;
+    if (wish->change) wish->change(&(*fresh)->value, wish->arg);
     /* (37) relaxed-store: published by (38) */
     atomic_store_explicit(&(*fresh)->next, place->next, memory_order_relaxed);
     /* LIN put hit, update hit: this CAS, which marks the old node and by the same word links the new one: no
@@ -560,7 +561,7 @@ MK_INLINE bool chain_try_write(struct mk_map *map, struct mk_thread *me, uint64_
     struct chain_place place;
     switch (chain_find(map, me, hash, key, &place)) {
     case CHAIN_ABSENT:
-        if (wish->value) return chain_insert(map, me, key, wish->value, &place, fresh, status);
+        if (!wish->change) return chain_insert(map, me, key, wish->value, &place, fresh, status);
         /* LIN update miss: the load in chain_find of the live link that ends the chain. */
         *status = MK_MISS;
         return true;
@@ -589,13 +590,13 @@ MK_INLINE enum mk_status chain_write(struct mk_map *map, struct mk_thread *me, u
         if (!settled) mk_backoff(&spins);
     }
     if (fresh) mk_mem_cache_free(&map->nodes, me, fresh);
-    if (status == MK_MISS && wish->value) chain_changed(map, me, 1);
+    if (status == MK_MISS && !wish->change) chain_changed(map, me, 1);
     return status;
 }
 
-static inline enum mk_status chain_put(struct mk_map *map, struct mk_thread *me, uint64_t key, const mk_value *value,
-                                       mk_value *previous) {
-    struct chain_wish wish = {.value = value, .present = previous, .replace = true};
+static inline enum mk_status chain_put(struct mk_map *map, struct mk_thread *me, uint64_t key,
+                                       const mk_value *value, mk_value *previous) {
+    struct chain_wish wish = {.value = value, .replace = true, .present = previous};
     return chain_write(map, me, key, &wish);
 }
 
@@ -682,8 +683,9 @@ static void chain_destroy(struct mk_map *map) {
 static void chain_prepare_retire(struct mk_map *map) {
     map->retire_node = (struct mk_retire){.cache = &map->nodes, .bytes = sizeof(struct chain_node)};
     for (unsigned i = 0; i < CHAIN_SIZES; i++) {
-        map->retire_table[i] =
-            (struct mk_retire){.dispose = chain_table_free, .arg = map, .bytes = chain_table_bytes((uint64_t)1 << i)};
+        struct mk_retire *how = &map->retire_table[i];
+        *how = (struct mk_retire){.dispose = chain_table_free, .arg = map};
+        how->bytes = chain_table_bytes((uint64_t)1 << i);
     }
 }
 
@@ -794,7 +796,7 @@ static void chain_unhold(struct mk_map *map, struct mk_thread *me) {
 }
 
 static const struct mk_param chain_params[] = {
-    {"table", MK_PARAM_CHOICE, "growing", 0, 0, "growing|fixed", "growing: at a load of .75; fixed: 524288 buckets"},
+    {"table", MK_PARAM_CHOICE, "growing", 0, 0, "growing|fixed", "grows at a load of .75, or has 524288 buckets"},
     {NULL, MK_PARAM_CHOICE, NULL, 0, 0, NULL, NULL}};
 
 MK_MAP(chain, .summary = "lock-free chains, one CAS an update; resized bucket by bucket",

@@ -331,7 +331,8 @@ static void ebr_destroy(struct mk_reclaim *smr) {
     mk_mem_free(mem, NULL, smr, sizeof *smr, _Alignof(struct mk_reclaim));
 }
 
-static int ebr_create(struct mk_reclaim **out, struct mk_mem *mem, const struct mk_config *cfg, struct mk_err *err) {
+static int ebr_create(struct mk_reclaim **out, struct mk_mem *mem, const struct mk_config *cfg,
+                      struct mk_err *err) {
     struct mk_reclaim *smr = mk_mem_zalloc(mem, NULL, sizeof *smr, _Alignof(struct mk_reclaim));
     if (!smr) return mk_fail(err, "no memory for the reclaimer");
     smr->mem = mem;
@@ -377,7 +378,7 @@ static size_t ebr_stats(struct mk_reclaim *smr, struct mk_stat *out, size_t room
 }
 
 MK_RECLAIM(ebr, .summary = "three-epoch reclamation, freed a few at a time", .caps = MK_DEFAULT | MK_UNLINKED_OK,
-           .progress = {.enter = MK_LOCK_FREE, .retire = MK_WAIT_FREE}, .create = ebr_create, .destroy = ebr_destroy,
-           .thread_enter = ebr_thread_enter, .thread_exit = ebr_thread_exit, .enter = ebr_enter, .leave = ebr_leave,
-           .protect = ebr_protect, .reserve = ebr_reserve, .retire = ebr_retire, .flush = ebr_flush,
-           .stats = ebr_stats);
+           .progress = {.enter = MK_LOCK_FREE, .retire = MK_WAIT_FREE}, .create = ebr_create,
+           .destroy = ebr_destroy, .thread_enter = ebr_thread_enter, .thread_exit = ebr_thread_exit,
+           .enter = ebr_enter, .leave = ebr_leave, .protect = ebr_protect, .reserve = ebr_reserve,
+           .retire = ebr_retire, .flush = ebr_flush, .stats = ebr_stats);

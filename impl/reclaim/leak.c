@@ -38,7 +38,9 @@ struct mk_reclaim {
 static void leak_chunks_free(struct mk_mem *mem, struct leak_chunk *chunk) {
     for (struct leak_chunk *next; chunk; chunk = next) {
         next = chunk->next;
-        for (uint64_t i = 0; i < chunk->count; i++) mk_retire_now(chunk->retired[i].how, NULL, chunk->retired[i].node);
+        for (uint64_t i = 0; i < chunk->count; i++) {
+            mk_retire_now(chunk->retired[i].how, NULL, chunk->retired[i].node);
+        }
         mk_mem_free(mem, NULL, chunk, sizeof *chunk, MK_CACHE_LINE);
     }
 }
@@ -53,7 +55,8 @@ static void leak_destroy(struct mk_reclaim *smr) {
     mk_mem_free(mem, NULL, smr, sizeof *smr, _Alignof(struct mk_reclaim));
 }
 
-static int leak_create(struct mk_reclaim **out, struct mk_mem *mem, const struct mk_config *cfg, struct mk_err *err) {
+static int leak_create(struct mk_reclaim **out, struct mk_mem *mem, const struct mk_config *cfg,
+                       struct mk_err *err) {
     struct mk_reclaim *smr = mk_mem_zalloc(mem, NULL, sizeof *smr, _Alignof(struct mk_reclaim));
     if (!smr) return mk_fail(err, "no memory for the reclaimer");
     smr->mem = mem;

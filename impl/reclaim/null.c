@@ -85,7 +85,8 @@ static size_t null_reclaim_stats(struct mk_reclaim *smr, struct mk_stat *out, si
     return mk_reclaim_report(retired, retired, 0, 0, out, room);
 }
 
-MK_RECLAIM(null, .summary = "no protection, freed at once: what reclamation costs", .caps = MK_FLOOR | MK_UNLINKED_OK,
+MK_RECLAIM(null, .summary = "no protection, freed at once: what reclamation costs",
+           .caps = MK_FLOOR | MK_UNLINKED_OK,
            .progress = {.enter = MK_WAIT_FREE, .retire = MK_WAIT_FREE}, .create = null_reclaim_create,
            .destroy = null_reclaim_destroy, .thread_enter = null_reclaim_thread_enter,
            .thread_exit = null_reclaim_thread_exit, .enter = null_reclaim_enter, .leave = null_reclaim_leave,

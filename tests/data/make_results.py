@@ -99,7 +99,8 @@ class Result:
             "warnings": [{"about": "load", "text": "other programs run", "remedy": "stop them"}],
             "counters": {"asked": "auto", "reason": reason, "remedy": reason and "run on bare metal"},
             "ops": ["get", "put"],
-            "points": [{"label": point, "value_bytes": 8, "fresh": False, "phases": ["run"]} for point in points],
+            "points": [{"label": point, "value_bytes": 8, "fresh": False,
+                        "phases": [{"name": "run", "paced": response}]} for point in points],
             "groups": [], "cells": []}
 
     def group(self, threads, point=0):
@@ -134,9 +135,9 @@ class Result:
         if bytes_per_element:
             cell["memory"].append(memory_of(bytes_per_element, 10000))
         if not floor:
-            cell["checks"].append({"process": 0, "round": 0, "verdict": "pass", "check": "contents", "detail": "equal"})
+            cell["checks"].append({"process": 0, "verdict": "pass", "check": "contents", "detail": "equal"})
         if failed:
-            cell["checks"].append({"process": 1, "round": 0, "verdict": "fail", "check": "contents", "detail": failed})
+            cell["checks"].append({"process": 1, "verdict": "fail", "check": "contents", "detail": failed})
             self.judge(cell, "fail", "contents", "contents: " + failed)
         if overlap < 0.95 and group["threads"] > 1 and not group["oversubscribed"]:
             self.judge(cell, "untrustworthy", "contended", "contended: invented")
@@ -189,7 +190,8 @@ def make_eight():
     for threads in (1, 2, 4, 8):
         result.group(threads)
         for number, name in enumerate(NAMES):
-            result.cell(name, scaled(18 + 5 * number, threads, 0.03 * (8 - number)), bytes_per_element=24 + 9 * number)
+            result.cell(name, scaled(18 + 5 * number, threads, 0.03 * (8 - number)),
+                        bytes_per_element=24 + 9 * number)
         result.cell("map/null", 1.1, floor=True)
     return result.file
 
@@ -214,7 +216,8 @@ MAKERS = {"result_one.json": make_one, "result_three.json": make_three, "result_
 
 def text_of(name):
     """The bytes of one file: a line a cell's sample, so that a difference can be read."""
-    return json.dumps(MAKERS[name](), indent=None, separators=(",", ":")).replace('{"process"', '\n{"process"') + "\n"
+    text = json.dumps(MAKERS[name](), separators=(",", ":"))
+    return text.replace('{"process"', '\n{"process"') + "\n"
 
 
 def main(folder):

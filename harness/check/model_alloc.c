@@ -1,0 +1,805 @@
+/* model_alloc.c - kind alloc: a block belongs to whoever was given it, whole and alone, until it is freed.
+ *
+ * Every block is entered into a map of live blocks (shadow.h) and filled with a pattern of its own, which
+ * is compared before it is freed, resized, or handed over. Where several threads work, blocks that are
+ * live in the end are compared once all have been joined: the oracle orders nothing between them.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "../../impl/alloc.h"
+#include "../record.h"
+#include "check.h"
+
+/* ---- the sequential model -------------------------------------------------------------------- */
+
+/* Of one slot. Addresses are not predicted: the map of live blocks judges them. */
+struct state {
+    bool live;
+};
+
+static uint64_t part_of(const struct mk_impl *impl, const struct mk_op *op) {
+    (void)impl;
+    return op->key;
+}
+
+static void answer_alloc(const struct mk_impl *impl, void *of_slot, const struct mk_op *op, struct mk_answer *answer) {
+    struct state *state = of_slot;
+    (void)impl;
+    answer->status = MK_HIT;
+    if (op->code == MK_ALLOC_FREE && !state->live) answer->status = MK_REFUSED;
+    if (op->code == MK_ALLOC_ALLOC || op->code == MK_ALLOC_ZALLOC) state->live = true;
+    if (op->code == MK_ALLOC_FREE || op->code == MK_ALLOC_RESET) state->live = false;
+}
+
+static void describe_state(const void *of_slot, char *out, size_t room) {
+    snprintf(out, room, ((const struct state *)of_slot)->live ? "the block was live" : "the block was not live");
+}
+
+/* ---- blocks of one thread -------------------------------------------------------------------- */
+
+/* What a slot holds. */
+struct held {
+    struct state state;
+    size_t bytes, align; /* align as step was given it: 0 = natural */
+    uint64_t tag;        /* of its pattern */
+};
+
+/* The blocks that one thread holds. */
+struct holder {
+    struct mk_check *check;
+    struct mk_subject *subject;
+    struct mk_thread *me;
+    struct mk_shadow *shadow; /* NULL while several threads work */
+    struct held *held;
+    uint32_t slots;
+    uint64_t live, tag;
+    size_t object_bytes, object_align; /* of fixed-size allocators; 0 for general ones */
+};
+
+static void open_holder(struct holder *holder, struct mk_subject *subject, struct mk_thread *me, uint32_t slots) {
+    memset(holder, 0, sizeof *holder);
+    holder->check = subject->check;
+    holder->subject = subject;
+    holder->me = me;
+    holder->slots = slots;
+    holder->held = mk_need(slots, sizeof *holder->held);
+    holder->tag = (uint64_t)me->id << 40;
+}
+
+static void *block_of(const struct holder *holder, uint32_t slot) {
+    return holder->me->blocks->slot[slot].at;
+}
+
+static size_t align_of(const struct held *held) {
+    return held->align ? held->align : mk_block_align(held->bytes);
+}
+
+/* What is in the block must be what was put there, for its first `bytes` bytes. */
+static void judge_contents(struct holder *holder, uint32_t slot, size_t bytes, const char *when) {
+    const struct held *held = &holder->held[slot];
+    size_t at = mk_pattern_differs(block_of(holder, slot), bytes, held->tag);
+    if (at == SIZE_MAX) return;
+    mk_found(holder->check, "byte %zu of a block of %zu bytes is not what was put there, %s", at, held->bytes, when);
+}
+
+/* A block that has just been given out: aligned, alone, inside of what the allocator itself has. */
+static void judge_place(struct holder *holder, uint32_t slot) {
+    const struct held *held = &holder->held[slot];
+    struct mk_subject *subject = holder->subject;
+    void *at = block_of(holder, slot);
+    struct mk_err err;
+    if ((uintptr_t)at % align_of(held)) {
+        mk_found(holder->check, "a block of %zu bytes lies at %p, no multiple of %zu", held->bytes, at, align_of(held));
+    }
+    if (holder->shadow && mk_shadow_add(holder->shadow, at, held->bytes, 1, &err)) mk_found(holder->check, "%s", err.text);
+    /* one that asks for nothing goes to the system itself */
+    if (subject->door.watched && mk_door_calls(&subject->door) &&
+        !mk_shadow_covers(&subject->door.shadow, at, held->bytes)) {
+        mk_found(holder->check, "a block of %zu bytes lies outside of what the allocator took from its parent", held->bytes);
+    }
+    if (subject->impl->footprint && subject->impl->footprint(subject->self, at, held->bytes) < held->bytes) {
+        mk_found(holder->check, "a block of %zu bytes is said to take up %zu", held->bytes,
+                 subject->impl->footprint(subject->self, at, held->bytes));
+    }
+}
+
+static void forget_place(struct holder *holder, uint32_t slot) {
+    struct mk_err err;
+    if (holder->shadow && mk_shadow_remove(holder->shadow, block_of(holder, slot), holder->held[slot].bytes, 1, &err)) {
+        mk_found(holder->check, "%s", err.text);
+    }
+}
+
+static void fill(struct holder *holder, uint32_t slot) {
+    holder->held[slot].tag = ++holder->tag;
+    mk_pattern_fill(block_of(holder, slot), holder->held[slot].bytes, holder->held[slot].tag);
+}
+
+static enum mk_status step(struct holder *holder, unsigned code, uint32_t slot, size_t bytes, size_t align) {
+    struct mk_op op = {.code = code, .key = slot, .value = bytes, .align = align};
+    return mk_subject_expect(holder->subject, holder->me, &op, &holder->held[slot].state);
+}
+
+/* A block into an empty slot. Returns whether there was memory. */
+static bool take(struct holder *holder, uint32_t slot, bool zeroed, size_t bytes, size_t align) {
+    struct held *held = &holder->held[slot];
+    if (step(holder, zeroed ? MK_ALLOC_ZALLOC : MK_ALLOC_ALLOC, slot, bytes, align) != MK_HIT) return false;
+    held->bytes = bytes;
+    held->align = align;
+    holder->live++;
+    judge_place(holder, slot);
+    if (mk_check_failed(holder->check)) return false; /* better not touched */
+    size_t dirty = zeroed ? mk_pattern_not_zero(block_of(holder, slot), bytes) : SIZE_MAX;
+    if (dirty != SIZE_MAX) mk_found(holder->check, "byte %zu of a zeroed block of %zu bytes is not zero", dirty, bytes);
+    fill(holder, slot);
+    return true;
+}
+
+static void drop(struct holder *holder, uint32_t slot) {
+    struct held *held = &holder->held[slot];
+    judge_contents(holder, slot, held->bytes, "when it is freed");
+    forget_place(holder, slot);
+    if (step(holder, MK_ALLOC_FREE, slot, held->bytes, held->align) == MK_HIT) holder->live--;
+}
+
+static void resize(struct holder *holder, uint32_t slot, size_t bytes) {
+    struct held *held = &holder->held[slot];
+    size_t kept = bytes < held->bytes ? bytes : held->bytes;
+    judge_contents(holder, slot, held->bytes, "before it is resized");
+    forget_place(holder, slot);
+    size_t old_bytes = held->bytes;
+    bool resized = step(holder, MK_ALLOC_RESIZE, slot, bytes, held->align) == MK_HIT;
+    if (resized) held->bytes = bytes;
+    judge_place(holder, slot);
+    if (mk_check_failed(holder->check)) return;
+    judge_contents(holder, slot, resized ? kept : old_bytes, resized ? "after it was resized" : "after a resize was refused");
+    if (resized) fill(holder, slot);
+}
+
+static void drop_all(struct holder *holder) {
+    for (uint32_t slot = 0; slot < holder->slots && !mk_check_failed(holder->check); slot++) {
+        if (holder->held[slot].state.live) drop(holder, slot);
+    }
+}
+
+/* Ends a case: blocks that are still live are left to destroy where that can find them, else freed. */
+static void close_holder(struct holder *holder) {
+    bool finds = mk_door_calls(&holder->subject->door) && !(holder->subject->impl->caps & MK_WRAPPER);
+    if (!finds) drop_all(holder);
+    if (holder->shadow) mk_shadow_clear(holder->shadow);
+    free(holder->held);
+}
+
+/* ---- blocks at random ------------------------------------------------------------------------ */
+
+/* Many small blocks, some large ones. */
+static size_t random_bytes(struct mk_rng *rng, const struct holder *holder) {
+    if (holder->object_bytes) return holder->object_bytes;
+    uint64_t dice = mk_rng_below(rng, 1000);
+    if (dice < 400) return 1 + mk_rng_below(rng, 16);
+    unsigned bits = dice < 900 ? 11 : dice < 998 ? 16 : 20;
+    return 1 + mk_rng_below(rng, (uint64_t)2 << mk_rng_below(rng, bits));
+}
+
+/* Natural for most, else any power of two up to 4096. */
+static size_t random_align(struct mk_rng *rng, const struct holder *holder) {
+    if (holder->object_bytes) return holder->object_align;
+    return mk_rng_below(rng, 3) ? 0 : (size_t)1 << mk_rng_below(rng, 13);
+}
+
+static void random_op(struct holder *holder, struct mk_rng *rng) {
+    uint32_t slot = (uint32_t)mk_rng_below(rng, holder->slots);
+    uint64_t dice = mk_rng_below(rng, 8);
+    if (!holder->held[slot].state.live) {
+        take(holder, slot, dice == 0, random_bytes(rng, holder), random_align(rng, holder));
+    } else if (dice < 2 && !holder->object_bytes) {
+        resize(holder, slot, random_bytes(rng, holder));
+    } else {
+        drop(holder, slot);
+    }
+}
+
+/* Sizes and alignments to try with fixed-size allocators; general ones take all of them at once (0). */
+static const struct {
+    size_t bytes, align;
+} objects[] = {{1, 0},  {2, 0},   {3, 0},   {8, 0},    {16, 0},    {24, 8},    {40, 16},     {64, 64},
+               {7, 64}, {100, 0}, {1, 128}, {1024, 0}, {4096, 4096}, {300, 4096}, {20000, 0}, {0, 0}};
+
+static bool tries(const struct mk_check *check, size_t i) {
+    return (objects[i].bytes != 0) == ((check->caps & MK_FIXED_SIZE) != 0);
+}
+
+static size_t object_align(size_t i) {
+    return objects[i].align ? objects[i].align : objects[i].bytes ? mk_block_align(objects[i].bytes) : 0;
+}
+
+/* Opens the allocator for objects[i], thread 0, and what it holds. Returns 0, or -1. */
+static int open_one(struct mk_subject *subject, struct holder *holder, struct mk_shadow *shadow,
+                    struct mk_check *check, size_t i, struct mk_subject_config config) {
+    memset(shadow, 0, sizeof *shadow);
+    config.object_bytes = objects[i].bytes;
+    config.object_align = object_align(i);
+    config.watched = true;
+    if (mk_subject_open(subject, check, &config)) return -1;
+    struct mk_thread *me = mk_subject_enter(subject, 0);
+    if (!me) {
+        mk_subject_close(subject);
+        return -1;
+    }
+    open_holder(holder, subject, me, config.slots);
+    holder->shadow = shadow;
+    holder->object_bytes = objects[i].bytes;
+    holder->object_align = object_align(i);
+    return 0;
+}
+
+static void close_one(struct mk_subject *subject, struct holder *holder) {
+    mk_subject_flush(subject, holder->me);
+    close_holder(holder);
+    mk_subject_leave(subject, 0);
+    mk_subject_close(subject);
+}
+
+static void run_blocks(struct mk_check *check) {
+    struct mk_rng rng;
+    mk_rng_seed(&rng, check->seed);
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
+        struct mk_subject subject;
+        struct mk_shadow shadow;
+        struct holder holder;
+        struct mk_subject_config config = {.slots = 150};
+        if (!tries(check, i) || open_one(&subject, &holder, &shadow, check, i, config)) continue;
+        uint64_t ops = mk_check_ops(check, objects[i].bytes ? 4000 : 20000);
+        for (uint64_t op = 0; op < ops && !mk_check_failed(check); op++) {
+            random_op(&holder, &rng);
+            if (op % 256 == 0) mk_subject_expect_count(&subject, holder.live);
+            if (op % 2048 == 2047) drop_all(&holder);
+        }
+        mk_subject_expect_count(&subject, holder.live);
+        close_one(&subject, &holder);
+        if (mk_check_failed(check)) return;
+    }
+}
+
+/* Fills every slot. */
+static void fill_all(struct holder *holder, struct mk_rng *rng) {
+    for (uint32_t slot = 0; slot < holder->slots && !mk_check_failed(holder->check); slot++) {
+        if (holder->held[slot].state.live) continue;
+        take(holder, slot, slot % 7 == 0, random_bytes(rng, holder), random_align(rng, holder));
+    }
+}
+
+/* Far more blocks than fit a chunk, freed from the last to the first, the other way round, and in no order. */
+static void run_orders(struct mk_check *check) {
+    struct mk_rng rng;
+    mk_rng_seed(&rng, check->seed);
+    for (size_t i = 0; i < sizeof objects / sizeof *objects && !mk_check_failed(check); i++) {
+        struct mk_subject_config config = {.slots = (uint32_t)mk_check_ops(check, 2000)};
+        struct mk_subject subject;
+        struct mk_shadow shadow;
+        struct holder holder;
+        if (objects[i].bytes > 1024) continue;
+        if (!tries(check, i) || open_one(&subject, &holder, &shadow, check, i, config)) continue;
+        for (unsigned order = 0; order < 3 && !mk_check_failed(check); order++) {
+            fill_all(&holder, &rng);
+            mk_subject_expect_count(&subject, holder.live);
+            for (uint32_t k = 0; k < holder.slots && !mk_check_failed(check); k++) {
+                uint32_t slot = order == 0 ? holder.slots - 1 - k : k;
+                if (order == 2) slot = (uint32_t)mk_rng_below(&rng, holder.slots);
+                if (holder.held[slot].state.live) drop(&holder, slot);
+            }
+            mk_subject_expect_count(&subject, holder.live);
+            drop_all(&holder);
+            mk_subject_flush(&subject, holder.me);
+            mk_subject_expect_count(&subject, 0);
+        }
+        close_one(&subject, &holder);
+    }
+}
+
+/* ---- memory given back ----------------------------------------------------------------------- */
+
+static void reset(struct holder *holder) {
+    step(holder, MK_ALLOC_RESET, 0, 0, 0);
+    for (uint32_t slot = 0; slot < holder->slots; slot++) {
+        holder->held[slot].state.live = false;
+        holder->me->blocks->slot[slot].at = NULL;
+    }
+    holder->live = 0;
+    mk_shadow_clear(holder->shadow);
+    mk_subject_expect_count(holder->subject, 0);
+}
+
+static const char *unless_resets(const struct mk_check *check) {
+    return check->impl->reset ? NULL : "has no reset";
+}
+
+static void run_reset(struct mk_check *check) {
+    struct mk_rng rng;
+    mk_rng_seed(&rng, check->seed);
+    for (size_t i = 0; i < sizeof objects / sizeof *objects && !mk_check_failed(check); i++) {
+        struct mk_subject_config config = {.slots = 300};
+        struct mk_subject subject;
+        struct mk_shadow shadow;
+        struct holder holder;
+        int64_t held = 0;
+        if (!tries(check, i) || open_one(&subject, &holder, &shadow, check, i, config)) continue;
+        for (unsigned time = 0; time < 8 && !mk_check_failed(check); time++) {
+            mk_rng_seed(&rng, check->seed); /* the same blocks again */
+            fill_all(&holder, &rng);
+            mk_subject_expect_count(&subject, holder.live);
+            if (time == 2) held = mk_door_bytes(&subject.door);
+            if (time > 2 && mk_door_bytes(&subject.door) > 2 * held) {
+                mk_found(check, "took %" PRId64 " bytes to build up what it built from %" PRId64 " before it was reset",
+                         mk_door_bytes(&subject.door), held);
+            }
+            if (!mk_check_failed(check)) reset(&holder);
+        }
+        close_one(&subject, &holder);
+    }
+}
+
+/* The same number of blocks live all the time: freed ones must be used again. */
+static void run_reuse(struct mk_check *check) {
+    struct mk_rng rng;
+    mk_rng_seed(&rng, check->seed);
+    for (size_t i = 0; i < sizeof objects / sizeof *objects && !mk_check_failed(check); i++) {
+        struct mk_subject_config config = {.slots = 256};
+        struct mk_subject subject;
+        struct mk_shadow shadow;
+        struct holder holder;
+        uint64_t peak_bytes = 0;
+        if (!tries(check, i) || open_one(&subject, &holder, &shadow, check, i, config)) continue;
+        fill_all(&holder, &rng);
+        for (uint64_t ops = mk_check_ops(check, 10000); ops && !mk_check_failed(check); ops--) {
+            uint32_t slot = (uint32_t)mk_rng_below(&rng, holder.slots);
+            if (holder.held[slot].state.live) drop(&holder, slot);
+            take(&holder, slot, false, random_bytes(&rng, &holder), random_align(&rng, &holder));
+            if (shadow.bytes > peak_bytes) peak_bytes = shadow.bytes;
+        }
+        uint64_t limit = 4 * (peak_bytes + holder.slots * objects[i].align) + 131072;
+        if (mk_door_bytes(&subject.door) > (int64_t)limit) {
+            mk_found(check, "holds %" PRId64 " bytes although blocks of no more than %" PRIu64 " bytes were ever live",
+                     mk_door_bytes(&subject.door), peak_bytes);
+        }
+        close_one(&subject, &holder);
+    }
+}
+
+/* ---- frees that must be refused -------------------------------------------------------------- */
+
+static void expect_refused(struct holder *holder, void *at, const char *what) {
+    struct mk_op op = {.code = MK_ALLOC_FREE, .key = 0, .align = holder->object_align};
+    holder->me->blocks->slot[0] = (struct mk_block){at, holder->object_bytes ? holder->object_bytes : 16};
+    if (mk_subject_do(holder->subject, holder->me, &op).status != MK_REFUSED) {
+        mk_found(holder->check, "accepts to free %s", what);
+    }
+    holder->me->blocks->slot[0].at = NULL;
+    mk_subject_expect_count(holder->subject, holder->live);
+}
+
+/* Slot 0 is kept empty for what is to be refused; `other` holds blocks of another instance. */
+static void refusals(struct holder *holder, struct holder *other, struct mk_rng *rng) {
+    static unsigned char elsewhere[64];
+    unsigned char here[64];
+    fill_all(holder, rng);
+    drop(holder, 0);
+    fill_all(other, rng);
+    void *first = block_of(holder, 1), *second = block_of(holder, 2);
+    drop(holder, 1);
+    expect_refused(holder, first, "the block that was freed last");
+    drop(holder, 2);
+    expect_refused(holder, first, "a block that was freed before another one");
+    expect_refused(holder, second, "the block that was freed last, again");
+    expect_refused(holder, here, "an address on the stack");
+    expect_refused(holder, elsewhere, "an address of static memory");
+    if (holder->object_bytes > 1) {
+        expect_refused(holder, (unsigned char *)block_of(holder, 3) + 1, "an address inside a live block");
+        expect_refused(holder, (unsigned char *)block_of(holder, 3) + holder->object_bytes - 1, "the end of a live block");
+    }
+    expect_refused(holder, block_of(other, 3), "a block of another instance");
+    void *last = block_of(holder, holder->slots - 1);
+    drop_all(holder);
+    expect_refused(holder, last, "a block that was freed with all others");
+    if (holder->subject->impl->reset && !mk_check_failed(holder->check)) {
+        fill_all(holder, rng);
+        drop(holder, 0);
+        last = block_of(holder, 1);
+        reset(holder);
+        expect_refused(holder, last, "a block that a reset has freed");
+    }
+    /* and nothing has come of it */
+    fill_all(holder, rng);
+}
+
+static void run_refusals(struct mk_check *check) {
+    struct mk_rng rng;
+    mk_rng_seed(&rng, check->seed);
+    for (size_t i = 0; i < sizeof objects / sizeof *objects && !mk_check_failed(check); i++) {
+        struct mk_subject_config config = {.slots = 60};
+        struct mk_subject subject, other_subject;
+        struct mk_shadow shadow, other_shadow;
+        struct holder holder, other;
+        if (!tries(check, i) || open_one(&subject, &holder, &shadow, check, i, config)) continue;
+        if (open_one(&other_subject, &other, &other_shadow, check, i, config) == 0) {
+            refusals(&holder, &other, &rng);
+            close_one(&other_subject, &other);
+        }
+        close_one(&subject, &holder);
+    }
+}
+
+/* ---- memory that is refused ------------------------------------------------------------------ */
+
+/* A little of everything. Blocks that could not be had are left out. */
+static void refused_script(struct holder *holder, struct mk_rng *rng) {
+    fill_all(holder, rng);
+    for (uint32_t slot = 0; slot < holder->slots && !mk_check_failed(holder->check); slot += 2) {
+        if (!holder->held[slot].state.live) continue;
+        if (slot % 4 || holder->object_bytes) {
+            drop(holder, slot);
+        } else {
+            resize(holder, slot, random_bytes(rng, holder));
+        }
+    }
+    fill_all(holder, rng);
+    mk_subject_expect_count(holder->subject, holder->live);
+    if (holder->subject->impl->reset && !mk_check_failed(holder->check)) {
+        reset(holder);
+        fill_all(holder, rng);
+    }
+    drop_all(holder);
+}
+
+static bool refuse(struct mk_check *check, size_t i, uint64_t from, uint64_t to) {
+    struct mk_subject_config config = {.slots = 50, .refuse_from = from, .refuse_to = to};
+    struct mk_subject subject;
+    struct mk_shadow shadow;
+    struct holder holder;
+    struct mk_rng rng;
+    mk_rng_seed(&rng, check->seed);
+    if (open_one(&subject, &holder, &shadow, check, i, config)) return !mk_check_failed(check);
+    refused_script(&holder, &rng);
+    bool reached = mk_door_calls(&subject.door) >= from;
+    subject.door.refuse_to = 0;
+    if (!mk_check_failed(check)) refused_script(&holder, &rng);
+    close_one(&subject, &holder);
+    return reached;
+}
+
+static void run_no_memory(struct mk_check *check) {
+    uint64_t stride = 1 + 20 / check->effort_percent; /* every single one, unless in a great hurry */
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
+        if (!tries(check, i)) continue;
+        for (uint64_t n = 1; !mk_check_failed(check) && refuse(check, i, n, n); n += stride) continue;
+        for (uint64_t n = 1; !mk_check_failed(check) && refuse(check, i, n, n + n % 20); n += 7 * stride) continue;
+    }
+}
+
+/* ---- batch and step -------------------------------------------------------------------------- */
+
+#define TWIN_SLOTS 64
+#define TWIN_WORDS 900 /* fewer than fit a ring, since a full one is waited for */
+
+/* One allocator worked by batch, another by step, and what the blocks of the second hold. */
+struct twins {
+    struct mk_subject batch, step;
+    struct mk_ring *ring; /* of the first: what it gives, it takes */
+    struct mk_block given[TWIN_WORDS];
+    unsigned given_from, given_to;
+    uint64_t word[4 * TWIN_WORDS];
+    unsigned words;
+    size_t object_bytes;
+};
+
+static bool twin_do(struct twins *twins, unsigned code, uint32_t slot, size_t bytes) {
+    struct mk_op op = {.code = code, .key = slot, .value = bytes};
+    return mk_subject_do(&twins->step, &twins->step.me[0], &op).status == MK_HIT;
+}
+
+/* Works one word by step, as a batch would. */
+static void step_word(struct twins *twins, uint64_t word, struct mk_tally *tally) {
+    unsigned code = MK_CODE(word);
+    uint32_t slot = MK_SLOT(word);
+    struct mk_block *block = &twins->step.blocks[0].slot[slot];
+    bool was = block->at != NULL, done = false;
+    uint64_t first = was ? mk_block_read(block->at) : 0;
+    switch (code) {
+    case MK_ALLOC_ALLOC:
+    case MK_ALLOC_ZALLOC:
+        done = twin_do(twins, code, slot, MK_BYTES(word));
+        if (done && code == MK_ALLOC_ZALLOC) tally->sum += mk_block_read(block->at);
+        if (done) mk_block_touch(block->at, word);
+        tally->failed += !done;
+        break;
+    case MK_ALLOC_FREE:
+    case MK_ALLOC_RESIZE:
+        if (!was) break;
+        done = twin_do(twins, code, slot, MK_BYTES(word));
+        tally->sum += first;
+        tally->failed += !done;
+        break;
+    case MK_ALLOC_GIVE:
+        if (!was) break;
+        twins->given[twins->given_to++] = *block;
+        block->at = NULL;
+        done = true;
+        break;
+    case MK_ALLOC_TAKE:
+        done = !was && twins->given_from < twins->given_to;
+        if (done) *block = twins->given[twins->given_from++];
+        break;
+    default: /* reset: all at once where offered */
+        done = true;
+        for (uint32_t s = 0; s < slot; s++) {
+            if (!twins->step.impl->reset && twins->step.blocks[0].slot[s].at) twin_do(twins, MK_ALLOC_FREE, s, 0);
+            twins->step.blocks[0].slot[s].at = NULL;
+        }
+        if (twins->step.impl->reset) twin_do(twins, MK_ALLOC_RESET, 0, 0);
+        break;
+    }
+    tally->hits[code] += done;
+}
+
+static void add_word(struct twins *twins, unsigned code, uint32_t slot, size_t bytes, struct mk_tally *tally) {
+    uint64_t word = MK_PACK_BLOCK(code, slot, bytes);
+    twins->word[twins->words++] = word;
+    step_word(twins, word, tally);
+}
+
+/* Random words; then what empties all slots and the ring; then blocks that are dropped all at once. */
+static void script_twins(struct twins *twins, struct mk_rng *rng, struct mk_tally *tally) {
+    struct holder sizes = {.object_bytes = twins->object_bytes};
+    while (twins->words < TWIN_WORDS) {
+        uint32_t slot = (uint32_t)mk_rng_below(rng, TWIN_SLOTS);
+        unsigned code = (unsigned)mk_rng_below(rng, MK_ALLOC_RESET);
+        bool was = twins->step.blocks[0].slot[slot].at != NULL;
+        if (code == MK_ALLOC_RESIZE && twins->object_bytes) continue;
+        if (was && (code == MK_ALLOC_ALLOC || code == MK_ALLOC_ZALLOC)) continue;
+        add_word(twins, code, slot, random_bytes(rng, &sizes), tally);
+    }
+    for (uint32_t slot = 0; slot < TWIN_SLOTS; slot++) add_word(twins, MK_ALLOC_FREE, slot, 0, tally);
+    while (twins->given_from < twins->given_to) {
+        add_word(twins, MK_ALLOC_TAKE, 0, 0, tally);
+        add_word(twins, MK_ALLOC_FREE, 0, 0, tally);
+    }
+    for (uint32_t slot = 0; slot < TWIN_SLOTS; slot++) {
+        add_word(twins, MK_ALLOC_ALLOC, slot, random_bytes(rng, &sizes), tally);
+    }
+    add_word(twins, MK_ALLOC_RESET, TWIN_SLOTS, 0, tally);
+}
+
+static void compare_twins(struct twins *twins, struct mk_rng *rng) {
+    struct mk_check *check = twins->batch.check;
+    struct mk_tally by_step = {{0}, 0, 0}, by_batch = {{0}, 0, 0};
+    script_twins(twins, rng, &by_step);
+    check->impl->batch(twins->batch.self, &twins->batch.me[0], twins->word, twins->words, &by_batch);
+    for (unsigned code = 0; code <= MK_ALLOC_RESET; code++) {
+        if (by_batch.hits[code] == by_step.hits[code]) continue;
+        mk_found(check, "batch hits %" PRIu64 " times with operation %u, step %" PRIu64, by_batch.hits[code], code,
+                 by_step.hits[code]);
+    }
+    if (by_batch.failed != by_step.failed || by_batch.sum != by_step.sum) {
+        mk_found(check, "batch fails %" PRIu64 " times and reads bytes that add up to %" PRIu64 ", step %" PRIu64
+                        " and %" PRIu64, by_batch.failed, by_batch.sum, by_step.failed, by_step.sum);
+    }
+    mk_subject_expect_count(&twins->batch, 0);
+    mk_subject_expect_count(&twins->step, 0);
+}
+
+static void twins_of(struct mk_check *check, size_t i, struct mk_rng *rng) {
+    struct mk_subject_config config = {.slots = TWIN_SLOTS, .watched = true};
+    struct twins *twins = mk_need(1, sizeof *twins);
+    twins->object_bytes = config.object_bytes = objects[i].bytes;
+    config.object_align = object_align(i);
+    if (mk_subject_open(&twins->batch, check, &config) == 0) {
+        if (mk_subject_open(&twins->step, check, &config) == 0) {
+            twins->ring = aligned_alloc(MK_CACHE_LINE, sizeof *twins->ring);
+            if (!twins->ring) abort();
+            memset(twins->ring, 0, sizeof *twins->ring);
+            twins->batch.blocks[0].give = twins->batch.blocks[0].take = twins->ring;
+            bool batch_in = mk_subject_enter(&twins->batch, 0), step_in = mk_subject_enter(&twins->step, 0);
+            if (batch_in && step_in) compare_twins(twins, rng);
+            if (batch_in) mk_subject_leave(&twins->batch, 0);
+            if (step_in) mk_subject_leave(&twins->step, 0);
+            free(twins->ring);
+            mk_subject_close(&twins->step);
+        }
+        mk_subject_close(&twins->batch);
+    }
+    free(twins);
+}
+
+static void run_batch(struct mk_check *check) {
+    struct mk_rng rng;
+    mk_rng_seed(&rng, check->seed);
+    for (size_t i = 0; i < sizeof objects / sizeof *objects && !mk_check_failed(check); i++) {
+        /* a batch asks for natural alignments */
+        if (tries(check, i) && !objects[i].align) twins_of(check, i, &rng);
+    }
+}
+
+/* ---- several threads ------------------------------------------------------------------------- */
+
+/* A block on its way from one holder to another. */
+struct parcel {
+    void *at;
+    struct held held;
+};
+
+static struct parcel hand_out(struct holder *holder, uint32_t slot) {
+    struct parcel parcel = {block_of(holder, slot), holder->held[slot]};
+    holder->held[slot].state.live = false;
+    holder->me->blocks->slot[slot].at = NULL;
+    holder->live--;
+    return parcel;
+}
+
+/* Takes it into an empty slot. */
+static void hand_in(struct holder *holder, uint32_t slot, const struct parcel *parcel) {
+    holder->held[slot] = parcel->held;
+    holder->me->blocks->slot[slot] = (struct mk_block){parcel->at, parcel->held.bytes};
+    holder->live++;
+}
+
+/* From one thread to the next one: full is set by the giver, cleared by the taker. */
+struct letterbox {
+    _Atomic(uint32_t) full;
+    struct parcel parcel;
+};
+
+#define CROWD_SLOTS 100
+#define CROWD_BOXES 16
+
+struct crowd {
+    uint64_t ops;
+    bool hands_over; /* blocks from thread to thread */
+    bool leaves;     /* what it holds in the end to who comes later, rather than freeing it */
+    uint32_t threads;
+    size_t object_bytes, object_align;
+    struct letterbox *box;  /* CROWD_BOXES of each thread's, which the thread before it fills */
+    struct parcel *left;    /* CROWD_SLOTS of each thread's: what it still held when it left */
+    uint64_t *left_n;
+};
+
+static void give(struct holder *holder, struct mk_rng *rng, struct letterbox *box) {
+    uint32_t slot = (uint32_t)mk_rng_below(rng, holder->slots);
+    /* (1) acquire-load synchronizes-with the release-store (4): the parcel has been read */
+    if (!holder->held[slot].state.live || atomic_load_explicit(&box->full, memory_order_acquire)) return;
+    box->parcel = hand_out(holder, slot);
+    /* (2) release-store synchronizes-with the acquire-load (3): the parcel and what is in the block */
+    atomic_store_explicit(&box->full, 1, memory_order_release);
+}
+
+static void fetch(struct holder *holder, struct mk_rng *rng, struct letterbox *box) {
+    uint32_t slot = (uint32_t)mk_rng_below(rng, holder->slots);
+    /* (3) acquire-load synchronizes-with the release-store (2): the parcel and what is in the block */
+    if (holder->held[slot].state.live || !atomic_load_explicit(&box->full, memory_order_acquire)) return;
+    hand_in(holder, slot, &box->parcel);
+    /* (4) release-store synchronizes-with the acquire-load (1): hands the box back */
+    atomic_store_explicit(&box->full, 0, memory_order_release);
+    if (mk_rng_below(rng, 4)) drop(holder, slot);
+}
+
+static void crowd_body(struct mk_worker *worker) {
+    struct crowd *crowd = worker->arg;
+    struct letterbox *mine = crowd->box + worker->index * CROWD_BOXES;
+    struct letterbox *next = crowd->box + (worker->index + 1) % worker->n * CROWD_BOXES;
+    struct holder holder;
+    open_holder(&holder, worker->subject, worker->me, CROWD_SLOTS);
+    holder.tag = mk_rng_next(&worker->rng); /* no block of an earlier thread looks like one of ours */
+    holder.object_bytes = crowd->object_bytes;
+    holder.object_align = crowd->object_align;
+    for (uint64_t op = 0; op < crowd->ops && !mk_check_failed(worker->check); op++) {
+        random_op(&holder, &worker->rng);
+        if (!crowd->hands_over) continue;
+        give(&holder, &worker->rng, &next[mk_rng_below(&worker->rng, CROWD_BOXES)]);
+        fetch(&holder, &worker->rng, &mine[mk_rng_below(&worker->rng, CROWD_BOXES)]);
+    }
+    if (!crowd->leaves) drop_all(&holder);
+    for (uint32_t slot = 0; slot < holder.slots && !mk_check_failed(worker->check); slot++) {
+        if (!holder.held[slot].state.live) continue;
+        crowd->left[worker->index * CROWD_SLOTS + crowd->left_n[worker->index]++] = hand_out(&holder, slot);
+    }
+    free(holder.held);
+}
+
+/* One parcel at quiescence: entered into the map, or, once all are, freed. */
+static void collect(struct holder *holder, const struct parcel *parcel, bool enter) {
+    struct mk_err err;
+    if (mk_check_failed(holder->check)) return;
+    if (enter) {
+        holder->live++;
+        if (mk_shadow_add(holder->shadow, parcel->at, parcel->held.bytes, 1, &err)) mk_found(holder->check, "%s", err.text);
+        return;
+    }
+    holder->live--;
+    hand_in(holder, 0, parcel);
+    drop(holder, 0);
+}
+
+/* Everything that the threads have left: alone in its place, as many as the allocator counts, and all of it can
+ * be freed by another thread. */
+static void collect_all(struct mk_subject *subject, struct crowd *crowd, uint32_t id) {
+    struct mk_thread *me = mk_subject_enter(subject, id);
+    struct mk_shadow shadow = {0};
+    struct holder holder;
+    if (!me) return;
+    open_holder(&holder, subject, me, CROWD_SLOTS);
+    holder.shadow = &shadow;
+    for (int enter = 1; enter >= 0; enter--) {
+        for (uint32_t t = 0; t < crowd->threads; t++) {
+            for (uint64_t i = 0; i < crowd->left_n[t]; i++) collect(&holder, &crowd->left[t * CROWD_SLOTS + i], enter);
+            for (uint64_t i = 0; i < CROWD_BOXES; i++) {
+                struct letterbox *box = &crowd->box[t * CROWD_BOXES + i];
+                if (atomic_load_explicit(&box->full, memory_order_relaxed)) collect(&holder, &box->parcel, enter);
+                if (!enter) atomic_store_explicit(&box->full, 0, memory_order_relaxed);
+            }
+            if (!enter) crowd->left_n[t] = 0;
+        }
+        if (!mk_check_failed(subject->check)) mk_subject_expect_count(subject, holder.live);
+    }
+    mk_subject_flush(subject, me);
+    mk_shadow_clear(&shadow);
+    free(holder.held);
+    mk_subject_leave(subject, id);
+}
+
+/* Threads work at once, `times` times, each time new ones that free what those before have left. */
+static void crowd_of(struct mk_check *check, uint64_t ops, uint64_t times, bool hands_over) {
+    uint32_t threads = check->threads;
+    for (size_t i = 0; i < sizeof objects / sizeof *objects && !mk_check_failed(check); i++) {
+        struct mk_subject_config config = {.slots = CROWD_SLOTS, .threads_max = threads};
+        struct mk_subject subject;
+        if (!tries(check, i)) continue;
+        config.object_bytes = objects[i].bytes;
+        config.object_align = object_align(i);
+        if (mk_subject_open(&subject, check, &config)) return;
+        struct crowd crowd = {.ops = ops, .hands_over = hands_over, .threads = threads};
+        crowd.leaves = check->caps & MK_CROSS_FREE;
+        crowd.object_bytes = config.object_bytes;
+        crowd.object_align = config.object_align;
+        crowd.box = mk_need(threads * CROWD_BOXES, sizeof *crowd.box);
+        crowd.left = mk_need(threads * CROWD_SLOTS, sizeof *crowd.left);
+        crowd.left_n = mk_need(threads, sizeof *crowd.left_n);
+        for (uint64_t time = 0; time < times && !mk_check_failed(check); time++) {
+            mk_subject_run(&subject, 0, threads, check->seed + time, crowd_body, &crowd);
+            collect_all(&subject, &crowd, (uint32_t)(time % threads));
+        }
+        free(crowd.box);
+        free(crowd.left);
+        free(crowd.left_n);
+        mk_subject_close(&subject);
+    }
+}
+
+static void run_threads(struct mk_check *check) {
+    crowd_of(check, mk_check_ops(check, 10000), 1, false);
+}
+
+static void run_handover(struct mk_check *check) {
+    crowd_of(check, mk_check_ops(check, 10000), 1, true);
+}
+
+static void run_births(struct mk_check *check) {
+    crowd_of(check, 60, mk_check_ops(check, 60), true);
+}
+
+static const struct mk_case alloc_cases[] = {
+    {"blocks", "random blocks of one thread: alone, aligned, whole, zeroed, counted", 0, MK_FLOOR, NULL, run_blocks},
+    {"orders", "many blocks, freed in several orders", 0, MK_FLOOR, NULL, run_orders},
+    {"reset", "all blocks dropped at once, and built up again in the same memory", 0, MK_FLOOR, unless_resets, run_reset},
+    {"reuse", "freed blocks are used again", 0, MK_FLOOR | MK_BULK_FREE, NULL, run_reuse},
+    {"refusals", "double and foreign frees are refused", MK_CHECKS_FREE, MK_FLOOR, NULL, run_refusals},
+    {"no_memory", "every single request to the parent refused: nothing changes, nothing leaks", 0, MK_FLOOR, NULL,
+     run_no_memory},
+    {"batch", "batch and step agree", 0, MK_FLOOR, NULL, run_batch},
+    {"threads", "threads at once, each with blocks of its own", MK_CONCURRENT, MK_FLOOR, NULL, run_threads},
+    {"handover", "blocks freed by other threads", MK_CONCURRENT | MK_CROSS_FREE, MK_FLOOR, NULL, run_handover},
+    {"births", "short-lived threads, whose blocks are freed by later ones", MK_CONCURRENT | MK_CROSS_FREE, MK_FLOOR,
+     NULL, run_births},
+    {.name = NULL}};
+
+MK_MODEL(alloc, .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_alloc,
+         .describe = describe_state, .several = 1u << MK_ALLOC_RESET, .cases = alloc_cases);
