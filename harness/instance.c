@@ -45,7 +45,9 @@ static int open_self(struct mk_instance *instance, uint32_t i, const struct mk_i
     }
     instance->memory[i] = mk_memory_open(&memory, err);
     if (!instance->memory[i]) return -1;
-    cfg.capacity = is_alloc(instance->impl) ? w->blocks.live : w->keys.count;
+    /* What grows is not told how large it will be: growing is part of what it does. */
+    bool told = !(instance->impl->caps & MK_GROWS) || instance->impl->kind->dense_keys;
+    cfg.capacity = is_alloc(instance->impl) ? w->blocks.live : told ? w->keys.count : 0;
     cfg.seed = config->seed;
     cfg.params = instance->composition.params;
     cfg.threads_max = config->threads;

@@ -190,3 +190,42 @@ uint64_t mk_keys_draw(const struct mk_keys *keys, struct mk_keys_cursor *at, str
     default: return offset + mk_rng_below(rng, keys->cfg.count);
     }
 }
+
+/* ---- expectations ------------------------------------------------------------------------- */
+
+/* Of n equally likely keys, those that `draws` draws meet. */
+static double distinct_of(double n, double draws) {
+    return n < 1 ? 0 : n < 2 ? (draws > 0) : n * -expm1(draws * log1p(-1 / n));
+}
+
+static double distinct_zipfian(const struct mk_keys *keys, double draws) {
+    double n = (double)keys->cfg.count, theta = keys->cfg.theta, weight = 0, distinct = 0;
+    /* Bands of ranks that grow by a hundredth: within one, all ranks count as its middle. */
+    for (int pass = 0; pass < 2; pass++) {
+        for (double from = 1; from <= n;) {
+            double to = fmin(fmax(from + 1, floor(from * 1.01)), n + 1), ranks = to - from;
+            double share = pow((from + to - 1) / 2, -theta);
+            if (pass == 0) {
+                weight += ranks * share;
+            } else {
+                distinct += ranks * -expm1(draws * log1p(-fmin(share / weight, 1 - 1e-12)));
+            }
+            from = to;
+        }
+    }
+    return distinct;
+}
+
+double mk_keys_expected_distinct(const struct mk_keys *keys, uint64_t draws) {
+    double n = (double)keys->cfg.count, d = (double)draws;
+    switch (keys->cfg.distribution) {
+    case MK_UNIFORM: return distinct_of(n, d);
+    case MK_ZIPFIAN: return distinct_zipfian(keys, d);
+    case MK_HOTSPOT: {
+        double hot = (double)keys->hot_count, hot_draws = d * keys->cfg.hot_ops_frac;
+        return hot >= n ? distinct_of(n, d) : distinct_of(hot, hot_draws) + distinct_of(n - hot, d - hot_draws);
+    }
+    case MK_SEQUENTIAL: return fmin(n, d);
+    default: return NAN;
+    }
+}

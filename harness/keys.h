@@ -141,6 +141,10 @@ void mk_keys_begin(const struct mk_keys *keys, struct mk_keys_cursor *at, uint32
  * there depends on the clock, and a stream that guesses turns hits into misses for whoever is slow. */
 uint64_t mk_keys_draw(const struct mk_keys *keys, struct mk_keys_cursor *at, struct mk_rng *rng);
 
+/* Returns how many different keys `draws` draws meet in the mean, all threads together; NaN where no
+ * formula is at hand (latest). Zipfian is summed over bands of ranks, within 1 %. */
+double mk_keys_expected_distinct(const struct mk_keys *keys, uint64_t draws);
+
 /* Returns the next fresh id of this thread: fresh_from + thread, then every threads-th. */
 static inline uint64_t mk_keys_fresh(const struct mk_keys *keys, struct mk_keys_cursor *at) {
     return keys->cfg.fresh_from + at->thread + at->fresh_count++ * at->threads;

@@ -194,7 +194,8 @@ static char *groups_reason(const struct mk_plan_point *point, uint32_t threads) 
         uint32_t givers = 0, takers = 0, both = 0;
         for (uint32_t g = 0; g < phase->groups_n; g++) {
             const struct mk_workload_group *group = &phase->groups[g];
-            uint32_t n = mk_plan_group_threads(phase, threads, g);
+            uint32_t n = 0;
+            for (uint32_t t = 0; t < threads; t++) n += mk_plan_group_of(phase, threads, t) == g;
             bool gives = false, takes = false;
             if (!n) return mk_need_format("with %u thread%s none is left for the group \"%s\"", threads, threads == 1 ? "" : "s", group->name);
             for (size_t i = 0; i < group->ops_n; i++) {

@@ -138,8 +138,9 @@ void mk_result_workers(struct mk_result_file *result, const char *flavour) {
     free(context->flavour);
     context->flavour = mk_need_text(flavour);
     free(context->untrustworthy);
-    context->untrustworthy =
-        strcmp(flavour, "release") == 0 ? NULL : mk_need_format("the workers were built with flavour %s, not release", flavour);
+    context->untrustworthy = NULL;
+    if (strcmp(flavour, "release") == 0) return;
+    context->untrustworthy = mk_need_format("the workers were built with flavour %s, not release", flavour);
 }
 
 void mk_result_machine(struct mk_result_file *result, const struct mk_topo_machine *machine, const char *text) {

@@ -430,10 +430,12 @@ static void send_rounds(struct crew *crew, const struct mk_run_sink *sink, uint3
         sample.stream_seed = crew->cell->seed;
         sample.count_before = phase == 0 ? crew->count_before : UINT64_MAX;
         sample.count_after = phase + 1 == crew->phases ? crew->count_after : UINT64_MAX;
-        sample.expected_count = UINT64_MAX;
+        sample.expected_count = sample.expected_distinct = UINT64_MAX;
         sample.latency_probe_ns = crew->probe_ns;
         if (known) {
+            double distinct = mk_streams_expect_distinct(crew->streams, phase, &expected[phase]);
             sample.distinct_keys = expected[phase].distinct_count;
+            if (distinct >= 0) sample.expected_distinct = (uint64_t)distinct;
             sample.expected_count = phase + 1 == crew->phases ? expected[phase].size_count : UINT64_MAX;
             sample.expected_hits = mk_need(MK_OPS_MAX, 8);
             sample.expected_hits_n = MK_OPS_MAX;

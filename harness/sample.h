@@ -52,6 +52,7 @@ struct mk_round_sample {
     uint64_t instance_seed, stream_seed;
     uint64_t count_before, count_after; /* elements; UINT64_MAX unknown */
     uint64_t distinct_keys; /* in the executed streams; 0 = not worked out */
+    uint64_t expected_distinct; /* what the distribution implies; UINT64_MAX = not worked out */
     uint64_t *expected_hits; /* by code, what the script implies; empty = not worked out */
     size_t expected_hits_n;
     uint64_t expected_count;

@@ -1,6 +1,7 @@
 /* streams.c - see streams.h. */
 #include "streams.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -315,4 +316,17 @@ int mk_streams_expect(const struct mk_streams *streams, const size_t *begun, con
     }
     mk_expect_close(expect);
     return failed;
+}
+
+double mk_streams_expect_distinct(const struct mk_streams *streams, uint32_t phase, const struct mk_expected *replayed) {
+    const struct mk_stage *stage = &streams->phase[phase];
+    const struct mk_workload_phase *of = &streams->point->phases[phase];
+    for (size_t g = 0; g < stage->ops_n; g++) {
+        const struct mk_workload_keys *a = &of->groups[0].keys, *b = &of->groups[g].keys;
+        if (a->count != b->count || a->offset != b->offset || a->distribution != b->distribution) return NAN;
+        for (unsigned i = 0; i < stage->ops[g].types; i++) {
+            if (stage->ops[g].type[i].role == MK_ROLE_FRESH && stage->ops[g].type[i].share > 0) return NAN;
+        }
+    }
+    return mk_keys_expected_distinct(&stage->ops[0].keys, replayed->keyed_count);
 }

@@ -55,4 +55,8 @@ const struct mk_op_desc *mk_streams_op(const struct mk_kind *kind, unsigned code
 int mk_streams_expect(const struct mk_streams *streams, const size_t *begun, const size_t *consumed,
                       struct mk_expected *out, struct mk_err *err);
 
+/* Returns how many different keys the draws of a phase should have met, or NaN where that is not worked
+ * out: fresh keys, or groups that draw from different ones. */
+double mk_streams_expect_distinct(const struct mk_streams *streams, uint32_t phase, const struct mk_expected *replayed);
+
 #endif

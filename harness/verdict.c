@@ -170,28 +170,50 @@ static void script_hits(struct mk_reasons *reasons, const struct mk_round_sample
     }
 }
 
-/* The worst round is what is told: sizes do not add up over rounds. */
-static void script_size(struct mk_reasons *reasons, const struct mk_round_sample *rounds, size_t n) {
-    const struct mk_round_sample *worst = NULL;
-    double worst_by = 0;
+/* A number of a round, and what the script implies for it; NaN = not worked out. */
+typedef double round_number_fn(const struct mk_round_sample *round);
+
+static double known(uint64_t number) {
+    return number == UINT64_MAX ? NAN : (double)number;
+}
+
+static double size_seen(const struct mk_round_sample *round) {
+    return known(round->count_after);
+}
+
+static double size_expected(const struct mk_round_sample *round) {
+    return known(round->expected_count);
+}
+
+static double distinct_seen(const struct mk_round_sample *round) {
+    return (double)round->distinct_keys;
+}
+
+static double distinct_expected(const struct mk_round_sample *round) {
+    return known(round->expected_distinct);
+}
+
+/* The worst round is what is told: these numbers do not add up over rounds. */
+static void script_worst(struct mk_reasons *reasons, const struct mk_round_sample *rounds, size_t n, const char *what,
+                         const char *unit, round_number_fn *seen_of, round_number_fn *expected_of) {
+    double worst_seen = NAN, worst_expected = NAN, worst_by = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct mk_round_sample *round = &rounds[i];
-        if (!round->expected_hits_n || round->count_after == UINT64_MAX || round->expected_count == UINT64_MAX)
-            continue;
-        double seen = (double)round->count_after, expected = (double)round->expected_count;
+        if (!rounds[i].expected_hits_n) continue;
+        double seen = seen_of(&rounds[i]), expected = expected_of(&rounds[i]);
+        if (isnan(seen) || isnan(expected)) continue;
         if (!off_script(seen, expected, expected) || fabs(seen - expected) <= worst_by) continue;
-        worst = round;
+        worst_seen = seen;
+        worst_expected = expected;
         worst_by = fabs(seen - expected);
     }
-    if (worst)
-        add_off_script(reasons, "final size", "elements", (double)worst->count_after,
-                       (double)worst->expected_count);
+    if (worst_by > 0) add_off_script(reasons, what, unit, worst_seen, worst_expected);
 }
 
 void mk_verdict_script(struct mk_reasons *reasons, const struct mk_round_sample *rounds, size_t n,
                        const char *const *names) {
     script_hits(reasons, rounds, n, names);
-    script_size(reasons, rounds, n);
+    script_worst(reasons, rounds, n, "final size", "elements", size_seen, size_expected);
+    script_worst(reasons, rounds, n, "distinct keys", "keys", distinct_seen, distinct_expected);
 }
 
 void mk_verdict_failed_ops(struct mk_reasons *reasons, const struct mk_round_sample *rounds, size_t n) {

@@ -401,9 +401,10 @@ def hollow_note(rows):
 
 
 def bars_note(result):
-    many = result.processes >= 6
-    return ["Median over %d process%s with %s." % (result.processes, "" if result.processes == 1 else "es",
-                                                  "its 95 % interval" if many else "smallest and largest")]
+    if result.processes == 1:
+        return ["One process: no interval."]
+    return ["Median over %d processes with %s." % (result.processes, "its 95 % interval" if result.processes >= 6
+                                                   else "smallest and largest")]
 
 
 # ---- charts: each returns a figure, or None where the result does not have the data ----------------

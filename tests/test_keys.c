@@ -414,3 +414,38 @@ TEST(impossible_keys_are_refused_with_a_reason) {
         CHECK(err.text[0] != '\0');
     }
 }
+
+/* Different ids among `draws` draws, counted. */
+static double count_distinct(const struct mk_keys *keys, uint64_t draws) {
+    uint8_t *met = calloc(keys->cfg.count, 1);
+    struct mk_keys_cursor at;
+    struct mk_rng rng;
+    double distinct = 0;
+    mk_rng_seed(&rng, 5);
+    mk_keys_begin(keys, &at, 0, 1);
+    for (uint64_t i = 0; i < draws; i++) {
+        uint64_t id = mk_keys_draw(keys, &at, &rng);
+        distinct += !met[id];
+        met[id] = 1;
+    }
+    free(met);
+    return distinct;
+}
+
+TEST(expected_distinct_keys_are_those_that_draws_meet) {
+    static const enum mk_distribution all[] = {MK_UNIFORM, MK_ZIPFIAN, MK_HOTSPOT, MK_SEQUENTIAL};
+    static const uint64_t draws[] = {1, 1000, 100000, 1000000};
+    for (size_t d = 0; d < sizeof all / sizeof *all; d++) {
+        struct mk_keys_config cfg = {.count = 100000, .distribution = all[d], .theta = 0.99, .hot_keys_frac = 0.1,
+                                     .hot_ops_frac = 0.9, .form = MK_KEYS_SEQUENTIAL};
+        struct mk_keys keys;
+        struct mk_err err = {{0}};
+        CHECK_EQ(mk_keys_init(&keys, &cfg, 1, &err), 0);
+        for (size_t i = 0; i < sizeof draws / sizeof *draws; i++) {
+            double seen = count_distinct(&keys, draws[i]), expected = mk_keys_expected_distinct(&keys, draws[i]);
+            if (fabs(seen - expected) > 0.02 * expected + 4 * sqrt(expected)) {
+                mk_test_fail(__FILE__, __LINE__, "distribution %zu, %d draws: %.0f, not %.0f", d, (int)draws[i], seen, expected);
+            }
+        }
+    }
+}

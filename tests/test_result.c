@@ -410,6 +410,7 @@ static size_t script_reasons(uint64_t hits, uint64_t expected, uint64_t count, u
     if (expected != UINT64_MAX) add_number(&round.expected_hits, &round.expected_hits_n, expected);
     round.count_after = count;
     round.expected_count = expected_count;
+    round.expected_distinct = UINT64_MAX;
     mk_verdict_script(&reasons, &round, 1, names);
     size_t n = reasons.reason_n;
     if (n && hits != expected) CHECK(strstr(reasons.reason[0].text, "hits of get"));
@@ -430,6 +431,23 @@ TEST(verdict_script_band) {
     CHECK_EQ(script_reasons(500000, 500000, 100000, 104000), 0);
     CHECK_EQ(script_reasons(500000, 500000, UINT64_MAX, 104000), 0); /* the size is not known */
     CHECK_EQ(script_reasons(500000, UINT64_MAX, 100000, 0), 0);      /* nothing was worked out */
+}
+
+TEST(verdict_streams_that_repeat) {
+    struct mk_reasons reasons = {0};
+    struct mk_round_sample round = a_round(0, 0, 1, 9);
+    add_number(&round.expected_hits, &round.expected_hits_n, 0);
+    round.count_after = round.expected_count = UINT64_MAX;
+    round.expected_distinct = 100000;
+    round.distinct_keys = 97000;
+    mk_verdict_script(&reasons, &round, 1, NULL);
+    CHECK_EQ(reasons.reason_n, 0);
+    round.distinct_keys = 8192; /* a ring that fits a cache */
+    mk_verdict_script(&reasons, &round, 1, NULL);
+    CHECK_EQ(reasons.reason_n, 1);
+    CHECK(reasons.reason_n && strstr(reasons.reason[0].text, "distinct keys: 8192"));
+    mk_verdict_reasons_free(&reasons);
+    mk_record_free(&mk_round_sample_record, &round);
 }
 
 TEST(verdict_failed_operations) {

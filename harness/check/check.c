@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -42,6 +43,11 @@ void mk_found(struct mk_check *check, const char *format, ...) {
 
 bool mk_check_failed(struct mk_check *check) {
     return atomic_load_explicit(&check->found, memory_order_relaxed) != 0;
+}
+
+const char *mk_check_op(const struct mk_check *check, unsigned code) {
+    const char *name = code < MK_OPS_MAX ? check->model->names[code] : NULL;
+    return name ? name : "an operation without a name";
 }
 
 uint64_t mk_check_ops(const struct mk_check *check, uint64_t n) {
@@ -162,13 +168,6 @@ struct mk_result mk_subject_do(struct mk_subject *subject, struct mk_thread *me,
 
 static const char *const status_names[] = {"miss", "hit", "no memory", "refused", "torn"};
 
-static const char *op_name(const struct mk_kind *kind, unsigned code) {
-    for (const struct mk_op_desc *op = kind->ops; op->name; op++) {
-        if (op->code == code) return op->name;
-    }
-    return "?";
-}
-
 static void describe_number(char *out, size_t room, const char *name, bool stated, uint64_t value) {
     out[0] = '\0';
     if (stated) snprintf(out, room, ", %s 0x%" PRIx64, name, value);
@@ -184,7 +183,7 @@ static void found_answer(struct mk_check *check, const struct mk_op *op, const v
     describe_number(value, sizeof value, "value", wanted->states_value, wanted->value);
     describe_number(previous, sizeof previous, "previous", wanted->states_previous, wanted->previous);
     mk_found(check, "%s of 0x%" PRIx64 " (0x%" PRIx64 ") answers %s%s%s, not %s%s%s%s%s",
-             op_name(check->impl->kind, op->code), op->key, op->value, status_names[seen->status % 5], seen_value,
+             mk_check_op(check, op->code), op->key, op->value, status_names[seen->status % 5], seen_value,
              seen_previous, status_names[wanted->status], value, previous, state[0] ? ": " : "", state);
 }
 
@@ -265,6 +264,10 @@ static void *run_worker(void *arg) {
         mk_subject_leave(worker->subject, start->id);
     }
     return NULL;
+}
+
+void mk_worker_pace(struct mk_worker *worker) {
+    if (mk_rng_below(&worker->rng, 256) == 0) sched_yield();
 }
 
 void mk_subject_run(struct mk_subject *subject, uint32_t first_id, uint32_t n, uint64_t seed,

@@ -53,6 +53,9 @@ void mk_found(struct mk_check *check, const char *format, ...) __attribute__((fo
 /* Returns whether something has been found: what goes on working would only find the same again. */
 bool mk_check_failed(struct mk_check *check);
 
+/* Returns what the kind calls an operation. */
+const char *mk_check_op(const struct mk_check *check, unsigned code);
+
 /* Returns n scaled by the effort, at least 1. */
 uint64_t mk_check_ops(const struct mk_check *check, uint64_t n);
 
@@ -120,6 +123,9 @@ struct mk_worker {
     struct mk_rng rng; /* of its own */
     void *arg;
 };
+
+/* Lets others in, now and then, so that threads with little to do overlap all the same. */
+void mk_worker_pace(struct mk_worker *worker);
 
 /* Runs `body` in n threads that register with ids first_id, first_id + 1, ..., start together, and have left
  * and been joined when it returns. */

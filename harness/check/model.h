@@ -32,6 +32,7 @@ struct mk_case {
 
 struct mk_model {
     const char *kind;
+    const char *names[MK_OPS_MAX]; /* of operations, by code */
     /* State is of one part of a structure: operations on different parts are independent. All zero is
      * how a new one is. 0 bytes: the kind has no state that answers follow from. */
     size_t state_bytes;

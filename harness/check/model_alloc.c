@@ -530,16 +530,20 @@ static void step_word(struct twins *twins, uint64_t word, struct mk_tally *tally
         done = !was && twins->given_from < twins->given_to;
         if (done) *block = twins->given[twins->given_from++];
         break;
-    default: /* reset: all at once where offered */
-        done = true;
-        for (uint32_t s = 0; s < slot; s++) {
-            if (!twins->step.impl->reset && twins->step.blocks[0].slot[s].at) twin_do(twins, MK_ALLOC_FREE, s, 0);
-            twins->step.blocks[0].slot[s].at = NULL;
-        }
-        if (twins->step.impl->reset) twin_do(twins, MK_ALLOC_RESET, 0, 0);
-        break;
+    default: break;
     }
     tally->hits[code] += done;
+}
+
+/* All slots at once where that is offered, else one by one. */
+static void step_reset(struct twins *twins, struct mk_tally *tally) {
+    struct mk_block *slot = twins->step.blocks[0].slot;
+    for (uint32_t s = 0; s < TWIN_SLOTS; s++) {
+        if (!twins->step.impl->reset && slot[s].at) twin_do(twins, MK_ALLOC_FREE, s, 0);
+        slot[s].at = NULL;
+    }
+    if (twins->step.impl->reset) twin_do(twins, MK_ALLOC_RESET, 0, 0);
+    tally->hits[MK_ALLOC_RESET]++;
 }
 
 static void add_word(struct twins *twins, unsigned code, uint32_t slot, size_t bytes, struct mk_tally *tally) {
@@ -567,7 +571,8 @@ static void script_twins(struct twins *twins, struct mk_rng *rng, struct mk_tall
     for (uint32_t slot = 0; slot < TWIN_SLOTS; slot++) {
         add_word(twins, MK_ALLOC_ALLOC, slot, random_bytes(rng, &sizes), tally);
     }
-    add_word(twins, MK_ALLOC_RESET, TWIN_SLOTS, 0, tally);
+    twins->word[twins->words++] = MK_PACK_BLOCK(MK_ALLOC_RESET, TWIN_SLOTS, 0);
+    step_reset(twins, tally);
 }
 
 static void compare_twins(struct twins *twins, struct mk_rng *rng) {
@@ -577,8 +582,8 @@ static void compare_twins(struct twins *twins, struct mk_rng *rng) {
     check->impl->batch(twins->batch.self, &twins->batch.me[0], twins->word, twins->words, &by_batch);
     for (unsigned code = 0; code <= MK_ALLOC_RESET; code++) {
         if (by_batch.hits[code] == by_step.hits[code]) continue;
-        mk_found(check, "batch hits %" PRIu64 " times with operation %u, step %" PRIu64, by_batch.hits[code], code,
-                 by_step.hits[code]);
+        mk_found(check, "%s hits %" PRIu64 " times by batch, %" PRIu64 " times by step", mk_check_op(check, code),
+                 by_batch.hits[code], by_step.hits[code]);
     }
     if (by_batch.failed != by_step.failed || by_batch.sum != by_step.sum) {
         mk_found(check, "batch fails %" PRIu64 " times and reads bytes that add up to %" PRIu64 ", step %" PRIu64
@@ -693,6 +698,7 @@ static void crowd_body(struct mk_worker *worker) {
     holder.object_align = crowd->object_align;
     for (uint64_t op = 0; op < crowd->ops && !mk_check_failed(worker->check); op++) {
         random_op(&holder, &worker->rng);
+        mk_worker_pace(worker);
         if (!crowd->hands_over) continue;
         give(&holder, &worker->rng, &next[mk_rng_below(&worker->rng, CROWD_BOXES)]);
         fetch(&holder, &worker->rng, &mine[mk_rng_below(&worker->rng, CROWD_BOXES)]);
@@ -801,5 +807,6 @@ static const struct mk_case alloc_cases[] = {
      NULL, run_births},
     {.name = NULL}};
 
-MK_MODEL(alloc, .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_alloc,
-         .describe = describe_state, .several = 1u << MK_ALLOC_RESET, .cases = alloc_cases);
+MK_MODEL(alloc, .names = {"alloc", "free", "zalloc", "resize", "give", "take", "reset"},
+         .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_alloc, .describe = describe_state,
+         .several = 1u << MK_ALLOC_RESET, .cases = alloc_cases);

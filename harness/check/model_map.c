@@ -202,15 +202,17 @@ static struct choice choose(const struct mk_check *check, uint32_t without) {
     return choice;
 }
 
-/* Operations of any sort on keys first, first + step, ..., each answered as the model says. */
-static void random_ops(struct book *book, struct mk_thread *me, struct mk_rng *rng, uint64_t ops, size_t first,
-                       size_t step, uint64_t *version) {
+/* One operation of any sort on one of the keys first, first + step, ..., answered as the model says. */
+static void random_op(struct book *book, const struct choice *choice, struct mk_thread *me, struct mk_rng *rng,
+                      size_t first, size_t step, uint64_t version) {
+    size_t i = first + step * mk_rng_below(rng, (book->n - first + step - 1) / step);
+    expect(book, me, choice->code[mk_rng_below(rng, choice->n)], i, tag_of(book->key[i], version));
+}
+
+/* The same on any key, by a thread that is alone. */
+static void random_ops(struct book *book, struct mk_thread *me, struct mk_rng *rng, uint64_t ops) {
     struct choice choice = choose(book->check, 0);
-    uint64_t keys = (book->n - first + step - 1) / step;
-    while (ops-- && !mk_check_failed(book->check)) {
-        size_t i = first + step * mk_rng_below(rng, keys);
-        expect(book, me, choice.code[mk_rng_below(rng, choice.n)], i, tag_of(book->key[i], ++*version));
-    }
+    while (ops-- && !mk_check_failed(book->check)) random_op(book, &choice, me, rng, 0, 1, ++book->version);
 }
 
 /* Puts, or removes, keys from..to-1 in an order that is neither theirs nor its reverse. */
@@ -240,7 +242,7 @@ static void run_model(struct mk_check *check) {
         open_book(&book, &subject, rounds[r].keys, check->seed ^ r);
         struct mk_thread *me = mk_subject_enter(&subject, 0);
         for (int part = 0; me && part < 4; part++) {
-            random_ops(&book, me, &rng, mk_check_ops(check, rounds[r].ops / 4), 0, 1, &book.version);
+            random_ops(&book, me, &rng, mk_check_ops(check, rounds[r].ops / 4));
             audit(&book, me);
         }
         if (me) mk_subject_leave(&subject, 0);
@@ -327,8 +329,8 @@ static void compare_tallies(struct mk_check *check, const char *what, const stru
                             const struct mk_tally *step) {
     for (unsigned code = 0; code < MK_OPS_MAX; code++) {
         if (batch->hits[code] == step->hits[code]) continue;
-        mk_found(check, "%s: batch hits %" PRIu64 " times with operation %u, step %" PRIu64, what, batch->hits[code],
-                 code, step->hits[code]);
+        mk_found(check, "%s: %s hits %" PRIu64 " times by batch, %" PRIu64 " times by step", what,
+                 mk_check_op(check, code), batch->hits[code], step->hits[code]);
     }
     if (batch->failed != step->failed) {
         mk_found(check, "%s: batch fails %" PRIu64 " times, step %" PRIu64, what, batch->failed, step->failed);
@@ -365,7 +367,7 @@ static void batch_round(struct twins *twins, struct mk_rng *rng, mk_batch_fn *ba
         step_word(twins, stream[i], &by_step);
     }
     batch(twins->batch.self, twins->batch_me, stream, WORDS, &by_batch);
-    snprintf(what, sizeof what, code < 0 ? "mixed operations" : "operation %d alone", code);
+    snprintf(what, sizeof what, code < 0 ? "mixed operations" : "%s alone", mk_check_op(check, (unsigned)code));
     compare_tallies(check, what, &by_batch, &by_step);
     check->impl->walk(twins->batch.self, visit_contents, &batch_has);
     check->impl->walk(twins->step.self, visit_contents, &step_has);
@@ -524,6 +526,7 @@ static void shared_body(struct mk_worker *worker) {
                            .value = tag_of(book->key[i], ++version)};
         struct mk_result result = mk_subject_do(worker->subject, worker->me, &op);
         enter_account(worker->check, &accounts[i], &op, &result);
+        mk_worker_pace(worker);
     }
 }
 
@@ -578,14 +581,21 @@ static void share(struct mk_check *check, size_t keys, uint64_t ops) {
 static void run_shared(struct mk_check *check) {
     static const size_t keys[] = {1, 4, 48, 3000};
     for (size_t k = 0; k < sizeof keys / sizeof *keys && !mk_check_failed(check); k++) {
-        share(check, check->colliding && keys[k] > 100 ? 100 : keys[k], 8000);
+        share(check, check->colliding && keys[k] > 100 ? 100 : keys[k], 30000);
+    }
+}
+
+/* Of `owners` threads each has keys of its own; thread `index` works on its ones. */
+static void work_on_own(struct mk_worker *worker, struct shared *shared, uint32_t owners) {
+    uint64_t version = mk_rng_next(&worker->rng) >> (65 - VERSION_BITS);
+    for (uint64_t ops = shared->ops; ops && !mk_check_failed(worker->check); ops--) {
+        random_op(&shared->book, &shared->choice, worker->me, &worker->rng, worker->index, owners, ++version);
+        mk_worker_pace(worker);
     }
 }
 
 static void owned_body(struct mk_worker *worker) {
-    struct shared *shared = worker->arg;
-    uint64_t version = (uint64_t)worker->index << 32;
-    random_ops(&shared->book, worker->me, &worker->rng, shared->ops, worker->index, worker->n, &version);
+    work_on_own(worker, worker->arg, worker->n);
 }
 
 static void run_owned(struct mk_check *check) {
@@ -594,7 +604,7 @@ static void run_owned(struct mk_check *check) {
         size_t keys = check->threads * (check->colliding && k ? 30 : keys_each[k]);
         struct mk_subject_config config = {.capacity = 1, .threads_max = check->threads};
         struct mk_subject subject;
-        struct shared shared = {.ops = mk_check_ops(check, 10000)};
+        struct shared shared = {.ops = mk_check_ops(check, 40000), .choice = choose(check, 0)};
         if (mk_subject_open(&subject, check, &config)) return;
         open_book(&shared.book, &subject, keys, check->seed);
         mk_subject_run(&subject, 0, check->threads, check->seed + k, owned_body, &shared);
@@ -611,22 +621,29 @@ static void run_owned(struct mk_check *check) {
 /* The first STABLE_KEYS of the book are always there. */
 struct stable {
     struct book book;
-    uint64_t ops;
-    size_t storm; /* other keys, that come and go */
+    uint64_t ops;              /* of a reader */
+    size_t storm;              /* other keys, that come and go */
+    _Atomic(uint32_t) readers; /* still at work: writers go on for so long */
 };
+
+/* Relaxed: it is to order nothing. */
+static bool is_read(struct stable *stable) {
+    return !mk_check_failed(stable->book.check) && atomic_load_explicit(&stable->readers, memory_order_relaxed);
+}
 
 /* Replaces them, each by higher and higher versions. */
 static void stable_write(struct mk_worker *worker, struct stable *stable) {
     /* above those that were there first */
-    for (uint64_t version = STABLE_KEYS + 1; version <= stable->ops && !mk_check_failed(worker->check); version++) {
+    for (uint64_t version = STABLE_KEYS + 1; is_read(stable); version++) {
         size_t i = version % STABLE_KEYS;
         expect(&stable->book, worker->me, MK_MAP_PUT, i, tag_of(stable->book.key[i], version));
+        mk_worker_pace(worker);
     }
 }
 
 /* Lets other keys come and go, so that the structure grows and shrinks around them. */
 static void stable_storm(struct mk_worker *worker, struct stable *stable) {
-    for (uint64_t done = 0; done < stable->ops && !mk_check_failed(worker->check); done += 2 * stable->storm) {
+    while (is_read(stable)) {
         sweep(&stable->book, worker->me, MK_MAP_PUT, STABLE_KEYS, STABLE_KEYS + stable->storm);
         sweep(&stable->book, worker->me, MK_MAP_REMOVE, STABLE_KEYS, STABLE_KEYS + stable->storm);
     }
@@ -650,7 +667,9 @@ static void stable_read(struct mk_worker *worker, struct stable *stable) {
                      newest[i]);
         }
         newest[i] = version;
+        mk_worker_pace(worker);
     }
+    atomic_fetch_sub_explicit(&stable->readers, 1, memory_order_relaxed);
 }
 
 static void stable_body(struct mk_worker *worker) {
@@ -664,7 +683,8 @@ static void stable_body(struct mk_worker *worker) {
 static void run_stable(struct mk_check *check) {
     struct mk_subject_config config = {.capacity = 1, .threads_max = check->threads < 3 ? 3 : check->threads};
     struct mk_subject subject;
-    struct stable stable = {.ops = mk_check_ops(check, 15000), .storm = check->colliding ? 40 : 1500};
+    struct stable stable = {.ops = mk_check_ops(check, 60000), .storm = check->colliding ? 40 : 1500};
+    atomic_init(&stable.readers, config.threads_max - 2);
     if (mk_subject_open(&subject, check, &config)) return;
     open_book(&stable.book, &subject, STABLE_KEYS + stable.storm, check->seed);
     struct mk_thread *me = mk_subject_enter(&subject, 0);
@@ -681,9 +701,7 @@ static void run_stable(struct mk_check *check) {
 /* ---- threads that come and go, and one that stays inside ------------------------------------- */
 
 static void brief_body(struct mk_worker *worker) {
-    struct shared *shared = worker->arg;
-    uint64_t version = mk_rng_next(&worker->rng) >> (65 - VERSION_BITS);
-    random_ops(&shared->book, worker->me, &worker->rng, 40, worker->index, worker->n + 1, &version);
+    work_on_own(worker, worker->arg, worker->n + 1);
 }
 
 /* Short-lived threads, ids recycled, and thread 0, which stays. What each does to keys of its own must be there
@@ -691,16 +709,19 @@ static void brief_body(struct mk_worker *worker) {
 static void run_births(struct mk_check *check) {
     struct mk_subject_config config = {.capacity = 1, .threads_max = check->threads};
     struct mk_subject subject;
-    struct shared shared = {.ops = 0};
+    struct shared shared = {.ops = 40, .choice = choose(check, 0)};
     if (mk_subject_open(&subject, check, &config)) return;
     open_book(&shared.book, &subject, 50 * check->threads, check->seed);
     struct mk_thread *me = mk_subject_enter(&subject, 0);
     struct mk_rng rng;
     mk_rng_seed(&rng, check->seed);
     uint64_t times = mk_check_ops(check, 60), version = 0;
+    uint32_t last = check->threads - 1; /* whose keys are those of thread 0 */
     for (uint64_t time = 0; me && time < times && !mk_check_failed(check); time++) {
-        mk_subject_run(&subject, 1, check->threads - 1, check->seed + time, brief_body, &shared);
-        random_ops(&shared.book, me, &rng, 20, check->threads - 1, check->threads, &version);
+        mk_subject_run(&subject, 1, last, check->seed + time, brief_body, &shared);
+        for (int i = 0; i < 20; i++) {
+            random_op(&shared.book, &shared.choice, me, &rng, last, check->threads, ++version);
+        }
     }
     if (me) {
         audit(&shared.book, me);
@@ -729,7 +750,7 @@ static void run_held(struct mk_check *check) {
         sweep(&book, me, MK_MAP_PUT, 0, book.n / 2);
         check->impl->hold(subject.self, reader);
         sweep(&book, me, MK_MAP_PUT, 0, book.n);
-        random_ops(&book, me, &rng, mk_check_ops(check, 5000), 0, 1, &book.version);
+        random_ops(&book, me, &rng, mk_check_ops(check, 5000));
         check->impl->unhold(subject.self, reader);
         audit(&book, me);
         sweep(&book, me, MK_MAP_REMOVE, 0, book.n);
@@ -759,5 +780,7 @@ static const struct mk_case map_cases[] = {
     {"births", "short-lived threads lose nothing", MK_CONCURRENT, MK_FLOOR, NULL, run_births},
     {.name = NULL}};
 
-MK_MODEL(map, .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_map, .describe = describe_state,
+MK_MODEL(map,
+         .names = {"get", "put", "remove", "contains", "insert_if_absent", "update", "read_modify_write", "scan"},
+         .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_map, .describe = describe_state,
          .several = 1u << MK_MAP_READ_MODIFY_WRITE, .cases = map_cases);

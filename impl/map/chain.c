@@ -477,7 +477,7 @@ MK_INLINE void chain_changed(struct mk_map *map, struct mk_thread *me, uint64_t 
 
 /* ---- operations ----------------------------------------------------------------------------- */
 
-MK_INLINE bool chain_get(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_value *value) {
+MK_TIMED bool chain_get(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_value *value) {
     mk_enter(map->smr, me);
     const struct chain_node *node = chain_lookup(map, me, key);
     if (node) *value = node->value;
@@ -485,7 +485,7 @@ MK_INLINE bool chain_get(struct mk_map *map, struct mk_thread *me, uint64_t key,
     return node != NULL;
 }
 
-MK_INLINE bool chain_contains(struct mk_map *map, struct mk_thread *me, uint64_t key) {
+MK_TIMED bool chain_contains(struct mk_map *map, struct mk_thread *me, uint64_t key) {
     mk_enter(map->smr, me);
     bool found = chain_lookup(map, me, key) != NULL;
     mk_leave(map->smr, me);

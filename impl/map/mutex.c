@@ -117,7 +117,7 @@ static enum mk_status mutex_add(struct mk_map *map, struct mk_thread *me, struct
 }
 
 /* LIN get hit, miss: inside the lock. */
-MK_INLINE bool mutex_get(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_value *value) {
+MK_TIMED bool mutex_get(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_value *value) {
     (void)me;
     pthread_mutex_lock(&map->lock);
     struct mutex_node *node = *mutex_find(map, key);

@@ -252,7 +252,7 @@ MK_INLINE struct sharded_shard *sharded_of(struct mk_map *map, uint64_t hash) {
 }
 
 /* LIN get hit, miss: inside the lock. */
-MK_INLINE bool sharded_get(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_value *value) {
+MK_TIMED bool sharded_get(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_value *value) {
     (void)me;
     uint64_t hash = mk_hash(key, map->seed);
     struct sharded_shard *shard = sharded_of(map, hash);
@@ -264,7 +264,7 @@ MK_INLINE bool sharded_get(struct mk_map *map, struct mk_thread *me, uint64_t ke
 }
 
 /* LIN contains hit, miss: inside the lock. */
-MK_INLINE bool sharded_contains(struct mk_map *map, struct mk_thread *me, uint64_t key) {
+MK_TIMED bool sharded_contains(struct mk_map *map, struct mk_thread *me, uint64_t key) {
     (void)me;
     uint64_t hash = mk_hash(key, map->seed);
     struct sharded_shard *shard = sharded_of(map, hash);

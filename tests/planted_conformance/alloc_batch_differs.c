@@ -1,7 +1,7 @@
 /* alloc_batch_differs - its batch leaves out the last word.
  *
  * case: batch
- * says: batch hits
+ * says: reset hits
  */
 #include "alloc_base.h"
 

@@ -1,7 +1,7 @@
 /* map_batch_differs - its run of gets is one of another operation.
  *
  * case: batch
- * says: operation 0 alone
+ * says: get alone
  */
 #include "map_base.h"
 

@@ -2,7 +2,7 @@
  * another: by then it may be a neighbour.
  *
  * case: owned
- * says: the key had the value
+ * says: answers
  */
 #include "map_base.h"
 

@@ -1,7 +1,7 @@
 /* map_key_zero - takes key 0 for a free place.
  *
  * case: model
- * says: of 0x0 
+ * says: get of 0x0
  */
 #include "map_base.h"
 

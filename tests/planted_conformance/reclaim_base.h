@@ -100,7 +100,11 @@ __attribute__((unused)) static void base_leave(struct mk_reclaim *smr, struct mk
 __attribute__((unused)) static mk_link base_protect(struct mk_reclaim *smr, struct mk_thread *me, unsigned slot,
                                                     MK_ATOMIC(mk_link) *source) {
     (void)smr, (void)me, (void)slot;
-    return atomic_load_explicit(source, memory_order_acquire);
+    mk_link link = atomic_load_explicit(source, memory_order_acquire);
+#ifdef SLOW_READERS
+    sched_yield();
+#endif
+    return link;
 }
 
 __attribute__((unused)) static bool base_reserve(struct mk_reclaim *smr, struct mk_thread *me, unsigned n) {

@@ -2,9 +2,10 @@
  * say so first.
  *
  * case: shared
- * says: holds a node that has been freed
+ * says: cell
  * flavours: release debug
  */
+#define SLOW_READERS
 #include "reclaim_base.h"
 
 static void blind_leave(struct mk_reclaim *smr, struct mk_thread *me) {
