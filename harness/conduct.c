@@ -24,6 +24,7 @@ extern char **environ;
 #define WORKER_IN 3
 #define WORKER_OUT 4
 #define STDERR_KEPT 16384
+#define HELLO_NS 30000000000u /* a worker that says nothing for so long is of some other program */
 
 static volatile sig_atomic_t interrupted;
 
@@ -185,14 +186,24 @@ static void read_stderr(struct worker *w) {
     }
 }
 
-static int check_hello(struct conduct *c, const struct mk_hello *hello, struct mk_err *err) {
+/* The first hello says which version a worker is, and is answered by the plan; the second, after the
+ * plug-ins, what it can run, and is answered by the order. */
+static int answer_hello(struct conduct *c, struct worker *w, const struct mk_hello *hello, const struct mk_order *order,
+                        struct mk_err *err) {
+    if (!w->hello) {
+        w->hello = true;
+        if (hello->wire_digest != mk_wire_digest()) {
+            return mk_fail(err, "the worker is of another version than this program: make that flavour again");
+        }
+        if (!c->options->other_build && hello->build_id != mk_run_build_id()) {
+            return mk_fail(err, "the worker is another build than this program: it was replaced while running");
+        }
+        return mk_wire_send(w->to, MK_FRAME_PLAN, c->plan, err);
+    }
     if (hello->registry_digest != mk_registry_digest()) {
-        return mk_fail(err, "the worker knows other implementations than this program: build both from the same sources");
+        return mk_fail(err, "the worker has other implementations than this program: make that flavour again");
     }
-    if (!c->options->other_build && hello->build_id != mk_run_build_id()) {
-        return mk_fail(err, "the worker is another build than this program: it was replaced while running");
-    }
-    return 0;
+    return mk_wire_send(w->to, MK_FRAME_ORDER, order, err);
 }
 
 static void note_progress(struct conduct *c, struct worker *w, const struct mk_progress_note *note) {
@@ -213,8 +224,7 @@ static int take_frames(struct conduct *c, struct worker *w, const struct mk_orde
     while ((got = mk_wire_next(&w->in, &type, &obj, err)) > 0) {
         int failed = 0;
         if (type == MK_FRAME_HELLO) {
-            w->hello = true;
-            failed = check_hello(c, obj, err) || mk_wire_send(w->to, MK_FRAME_ORDER, order, err);
+            failed = answer_hello(c, w, obj, order, err);
         } else if (type == MK_FRAME_PROGRESS) {
             note_progress(c, w, obj);
         } else if (type == MK_FRAME_DONE) {
@@ -263,6 +273,11 @@ static enum outcome serve(struct conduct *c, struct worker *w, const struct mk_o
                 return OUTCOME_BROKEN;
             }
             open = got > 0;
+        }
+        if (open && !w->hello && mk_wall_ns() - w->since_ns > HELLO_NS) {
+            kill(w->pid, SIGKILL);
+            mk_fail(err, "the worker does not say what it is: make that flavour again");
+            return OUTCOME_BROKEN;
         }
         if (open && !w->done && w->busy && (double)(mk_wall_ns() - w->since_ns) / 1e9 > w->allowed_s) {
             end_hung(w);
@@ -314,7 +329,7 @@ static int run_order(struct conduct *c, uint32_t sort, uint32_t process, const u
         w.process = process;
         w.since_ns = mk_wall_ns();
         double steps = c->steps_done;
-        enum outcome outcome = mk_wire_send(w.to, MK_FRAME_PLAN, c->plan, err) ? OUTCOME_CRASHED : serve(c, &w, &order, err);
+        enum outcome outcome = serve(c, &w, &order, err);
         free(order.cells);
         end_worker(&w, &status);
         if (outcome == OUTCOME_DONE && w.busy) c->steps_done++;
@@ -333,6 +348,7 @@ static int run_order(struct conduct *c, uint32_t sort, uint32_t process, const u
             mk_text_free(&w.said);
             return -1;
         }
+        if (outcome == OUTCOME_BROKEN) fprintf(stderr, "memkit-bench: %s\n", err->text);
         if (!w.busy) {
             mk_fail(err, "a worker cannot start: %.200s", w.said.at ? w.said.at : "it said nothing");
             mk_text_free(&w.said);

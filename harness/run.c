@@ -818,12 +818,15 @@ int mk_run_worker(int in_fd, int out_fd) {
     struct mk_err err = {{0}};
     mk_stacks_install();
     if (mk_topo_load(&topo, &err)) return complain(&err);
+    /* Twice: before the plan, which another version could not read, and once its plug-ins are loaded. */
+    struct mk_hello hello = {mk_run_build_id(), 0, mk_wire_digest(), (uint64_t)getpid()};
+    if (mk_wire_send(out_fd, MK_FRAME_HELLO, &hello, &err)) return complain(&err);
     struct mk_plan *plan = expect_frame(&in, MK_FRAME_PLAN, &err);
     if (!plan) return complain(&err);
     for (size_t i = 0; i < plan->plugins_n; i++) {
         if (mk_registry_load(plan->plugins[i], &err)) return complain(&err);
     }
-    struct mk_hello hello = {mk_run_build_id(), mk_registry_digest(), (uint64_t)getpid()};
+    hello.registry_digest = mk_registry_digest();
     if (mk_wire_send(out_fd, MK_FRAME_HELLO, &hello, &err)) return complain(&err);
     struct mk_order *order = expect_frame(&in, MK_FRAME_ORDER, &err);
     if (!order) return complain(&err);

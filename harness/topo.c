@@ -309,7 +309,7 @@ static int walk_list(const char *list, int (*each)(void *arg, uint32_t pu, struc
         last = first;
         if (good && *at == '-') at++, good = read_index(&at, &last) && last >= first;
         if (!good || (*at && *at != ','))
-            return mk_fail(err, "\"%.60s\" is no list of PUs (see its \"%.20s\"): write numbers and ranges such as "
+            return mk_fail(err, "\"%.60s\" is no list of PUs (see \"%.20s\"): write numbers and ranges such as "
                            "0,2,4-7", list, at);
         for (uint32_t pu = first; pu <= last; pu++)
             if (each(arg, pu, err)) return -1;

@@ -16,6 +16,7 @@
 static const struct mk_field hello_fields[] = {
     {"build_id", MK_FIELD_U64, 0, MK_AT(mk_hello, build_id), NULL, NULL, 0, 0, NULL, "digest of the build"},
     {"registry_digest", MK_FIELD_U64, 0, MK_AT(mk_hello, registry_digest), NULL, NULL, 0, 0, NULL, "what it can run"},
+    {"wire_digest", MK_FIELD_U64, 0, MK_AT(mk_hello, wire_digest), NULL, NULL, 0, 0, NULL, "how it encodes frames"},
     {"pid", MK_FIELD_U64, 0, MK_AT(mk_hello, pid), NULL, NULL, 0, 0, NULL, "process id"},
     {0}};
 const struct mk_record mk_hello_record = {"hello", sizeof(struct mk_hello), hello_fields, "a worker's first words"};
@@ -57,6 +58,23 @@ const struct mk_record *mk_frame_record(uint32_t type) {
 
 const char *mk_frame_name(uint32_t type) {
     return type < MK_FRAME_TYPES ? frames[type].name : "unknown";
+}
+
+static uint64_t digest_record(uint64_t hash, const struct mk_record *record) {
+    for (const struct mk_field *field = record->fields; field->name; field++) {
+        for (const char *c = field->name; *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
+        hash = (hash ^ (uint64_t)field->type) * 0x100000001b3u;
+        if (field->record) hash = digest_record(hash, field->record);
+    }
+    return hash;
+}
+
+uint64_t mk_wire_digest(void) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t type = 0; type < MK_FRAME_TYPES; type++) {
+        if (frames[type].record) hash = digest_record(hash * 31 + type, frames[type].record);
+    }
+    return hash;
 }
 
 /* ---- encoding ----------------------------------------------------------------------------- */

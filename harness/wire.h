@@ -11,7 +11,7 @@
 #include "record.h"
 
 enum mk_frame_type {
-    MK_FRAME_HELLO,    /* worker: who it is */
+    MK_FRAME_HELLO,    /* worker: who it is; again when its plug-ins are loaded */
     MK_FRAME_PLAN,     /* conductor: what there is to run */
     MK_FRAME_ORDER,    /* conductor: which of it this worker runs */
     MK_FRAME_PROGRESS, /* worker: what it begins with now */
@@ -24,7 +24,7 @@ enum mk_frame_type {
 };
 
 struct mk_hello {
-    uint64_t build_id, registry_digest;
+    uint64_t build_id, registry_digest, wire_digest;
     uint64_t pid;
 };
 
@@ -48,6 +48,9 @@ extern const struct mk_record mk_hello_record, mk_order_record, mk_progress_note
 /* Returns the record that frames of this type carry (NULL: none). */
 const struct mk_record *mk_frame_record(uint32_t type);
 const char *mk_frame_name(uint32_t type);
+
+/* Returns a digest of everything that decides how frames are encoded: both ends must agree. */
+uint64_t mk_wire_digest(void);
 
 /* Appends the encoded record to *bytes (malloc'ed, *n long). */
 void mk_wire_encode(const struct mk_record *record, const void *obj, unsigned char **bytes, size_t *n);

@@ -89,7 +89,7 @@ static inline size_t mk_reclaim_report(uint64_t retired, uint64_t freed, uint64_
     const struct mk_stat stats[] = {{"retired", retired},
                                     {"freed", freed},
                                     {"unreclaimed", retired > freed ? retired - freed : 0},
-                                    {"peak_unreclaimed", peak},
+                                    {"peak_unreclaimed", peak < retired ? peak : retired},
                                     {"peak_unreclaimed_bytes", peak_bytes}};
     size_t n = sizeof stats / sizeof *stats;
     memcpy(out, stats, (room < n ? room : n) * sizeof *stats);
@@ -198,8 +198,9 @@ MK_DOOR int mk_reclaim_create(void **self, struct mk_mem *mem, const struct mk_c
     while (bench->cells < cfg->capacity && bench->cells < (1u << 20)) bench->cells *= 2;
     bench->cell = (MK_ATOMIC(mk_link) *)mk_mem_zalloc(mem, NULL, bench->cells * sizeof *bench->cell, MK_CACHE_LINE);
     if (!bench->cell) {
+        mk_fail(err, "no memory for %llu cells", (unsigned long long)bench->cells);
         mk_reclaim_destroy(bench);
-        return mk_fail(err, "no memory for %llu cells", (unsigned long long)bench->cells);
+        return -1;
     }
     if (mk_mem_cache_open(mem, &bench->cache, sizeof(struct mk_reclaim_node), sizeof(uint64_t), err)) {
         bench->cache.alloc = NULL;
@@ -264,6 +265,7 @@ MK_INLINE enum mk_status mk_reclaim_one(struct mk_reclaim_bench *bench, struct m
     switch (code) {
     case MK_RECLAIM_ENTER_LEAVE:
         mk_enter(bench->smr, me);
+        *seen = key; /* or the loop around a section that does nothing would vanish */
         mk_leave(bench->smr, me);
         break;
     case MK_RECLAIM_READ: {

@@ -192,7 +192,7 @@ def test_the_commands_of_the_readme_run(scratch):
 
 def test_the_commands_of_the_guide_run(scratch):
     page_runs(scratch, "docs/guide.md")
-    for made in ("results/whole.json", "results/so.json", "results/plugins.json", "plots/ycsb-b-throughput.png"):
+    for made in ("results/whole.json", "results/so.json", "results/plugins.json", "plots/b-throughput.png"):
         assert os.path.getsize(os.path.join(scratch.tree, made)), made
 
 

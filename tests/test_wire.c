@@ -97,7 +97,7 @@ TEST(damaged_frames_are_refused_or_harmless) {
 TEST(frames_come_out_of_a_pipe_in_order) {
     int fd[2];
     struct mk_err err;
-    struct mk_hello hello = {UINT64_MAX, 2, 3};
+    struct mk_hello hello = {UINT64_MAX, 2, 3, 4};
     struct mk_progress_note note = {4, 5, (char *)"run", 0.25};
     CHECK_EQ(pipe(fd), 0);
     CHECK_EQ(mk_wire_send(fd[1], MK_FRAME_HELLO, &hello, &err), 0);

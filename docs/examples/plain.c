@@ -65,7 +65,7 @@ static inline struct node **plain_lock(struct mk_map *map, uint64_t key) {
 }
 
 /* LIN get hit, miss: inside the lock. */
-static bool plain_get(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_value *value) {
+MK_TIMED bool plain_get(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_value *value) {
     const struct node *node = *plain_lock(map, key);
     (void)me;
     if (node) *value = node->value;

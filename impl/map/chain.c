@@ -1,8 +1,8 @@
 /* map/chain - lock-free chained hash table: every update is one CAS on one link.
  *
- * Source:     the third protocol of kovan-map (D1 of the seeds; vertexclique/kovan from 0.1.21 on), after Harris,
- *             DISC 2001, and Michael, SPAA 2002. Differs: a resize goes bucket by bucket and every writer helps
- *             with it; nodes carry no hash; reclamation is a part, and any will do.
+ * Source:     the third protocol of kovan-map (vertexclique/kovan, from 0.1.21 on), after Harris, DISC 2001, and
+ *             Michael, SPAA 2002. Differs: a resize goes bucket by bucket and every writer helps with it;
+ *             nodes carry no hash; reclamation is a part, and any will do.
  * Picture:    map -> table { next, mask, head[] }            next: the table it moves to, while it does
  *                    head[i] -> node { next, key, value } -> node -> 0        in order of arrival
  *             link = node | MARK | FROZEN
@@ -15,8 +15,9 @@
  *             the like lock-free but while the bucket they need is being moved, when they wait for that bucket.
  * Ordering:   linearizable; LIN below names the points. A link is followed with acquire and changed with release,
  *             so that whoever gets to a node sees its words, and those of all nodes behind it.
- *             A. Marked words never change but to be frozen, frozen words never (unless a move is given up).
- *                So a CAS that expects an earlier word fails for ever.
+ *             A. A marked word never changes but to be frozen; a frozen word never, unless the move is given up
+ *                for want of memory, and then back to what it was. So a CAS that expects the word from before
+ *                fails for ever, or finds that nothing has happened.
  *             B. Unlinking is CAS(previous, node -> what the marked word names). Only the thread whose CAS it
  *                was retires the node; of a frozen chain, only the thread that set MOVED.
  *             C. A reader answers only from a node whose link it read unmarked, and goes on from marked nodes
@@ -24,11 +25,13 @@
  *                of them were linked at that moment, and so was what the last one names. Along frozen links a
  *                node is linked as long as the bucket has not MOVED. So no reclaimer is asked to keep a node
  *                for readers that walk on from unlinked ones.
- * Memory:     (16 B + value) a key, no header with epochs, rounded by the allocator, + 8 B a bucket; load .375
- *             to .75 while it grows: 43 to 53 B for values of 8 and 32-byte chunks. During a resize both tables.
- *             64 B * threads_max of counters.
- * Limits:     a put allocates, also when it replaces. table=fixed has 524288 buckets for ever. Where memory for
- *             a larger table, or for a bucket's move, is refused, chains get longer and it is tried again later.
+ * Memory:     (16 B + value, and the reclaimer's header) a key, rounded by the allocator, + 8 B a bucket: at loads
+ *             of .375 to .75, between which it grows, 43 to 53 B for values of 8 in chunks of 32. Halved below .25,
+ *             but never below what was expected at create. During a resize both tables, and each node once but
+ *             for those not yet reclaimed. 64 B * threads_max of counters.
+ * Limits:     a put allocates, also when it replaces. While the table moves every put and remove moves up to
+ *             64 buckets first. Where memory for a larger table, or for a bucket's move, is refused, chains get
+ *             longer and it is tried again later. table=fixed has 524288 buckets for ever.
  */
 #include "../hash.h"
 #include "../map.h"
@@ -40,9 +43,9 @@
 #define CHAIN_BUCKETS_MIN 64
 #define CHAIN_BUCKETS_MAX ((uint64_t)1 << 40)
 #define CHAIN_BUCKETS_FIXED 524288
-#define CHAIN_SIZES 41    /* of tables: powers of two up to the largest */
-#define CHAIN_STRETCH 64  /* buckets that one operation moves while it helps */
-#define CHAIN_CHANGES 64  /* of the count, by one thread, between its looks at the load */
+#define CHAIN_SIZES 41   /* of tables: powers of two up to the largest */
+#define CHAIN_STRETCH 64 /* buckets that one operation moves when it helps */
+#define CHAIN_CHANGES 64 /* of the count, by one thread, between its looks at the load */
 
 /* What the slots of mk_protect hold; from the last on nodes, up to four at a time. */
 enum { CHAIN_SLOT_TABLE, CHAIN_SLOT_NEXT, CHAIN_SLOT_NODE };
@@ -58,7 +61,7 @@ struct chain_table {
     MK_RECLAIM_HEADER
     uint64_t mask; /* buckets - 1; the number of buckets is a power of two */
     MK_ATOMIC(mk_link) next;
-    /* of the move to next: the bucket from which nobody has started, and how many are yet to be moved */
+    /* of the move to next: the first part that nobody has begun with, and how many are yet to be moved */
     MK_ATOMIC(uint64_t) cursor MK_ALIGNED(MK_CACHE_LINE);
     MK_ATOMIC(uint64_t) left;
     MK_ATOMIC(mk_link) head[] MK_ALIGNED(MK_CACHE_LINE);
@@ -366,24 +369,23 @@ static void chain_hand_over(struct mk_map *map, struct mk_thread *me, MK_ATOMIC(
 
 enum chain_outcome { CHAIN_DONE, CHAIN_TAKEN, CHAIN_FAILED };
 
-/* Moves one part. CHAIN_TAKEN: somebody else does, or has. CHAIN_FAILED: no memory, all is as it was. Leaves
- * room to retire one thing more, the table. */
+/* Moves one part: a bucket and, where the next table is smaller, the one it is merged with. CHAIN_TAKEN: somebody
+ * else does, or has. CHAIN_FAILED: no memory, all is as it was. Leaves room to retire one thing more, the table. */
 static enum chain_outcome chain_move(struct mk_map *map, struct mk_thread *me, struct chain_table *from,
                                      struct chain_table *to, uint64_t part) {
     uint64_t parts = chain_parts(from, to), nodes = 0;
-    if (!chain_freeze(&from->head[part], &nodes)) return CHAIN_TAKEN;
-    if (parts <= from->mask) chain_freeze(&from->head[part + parts], &nodes);
-    bool able = mk_reserve(map->smr, me, (unsigned)nodes + 1) && chain_copy(map, me, &from->head[part], to);
-    if (able && parts <= from->mask) able = chain_copy(map, me, &from->head[part + parts], to);
-    if (!able) {
-        chain_free_nodes(map, me, &to->head[part]);
-        if (parts <= to->mask) chain_free_nodes(map, me, &to->head[part + parts]);
-        if (parts <= from->mask) chain_thaw(map, me, &from->head[part + parts]);
-        chain_thaw(map, me, &from->head[part]);
+    MK_ATOMIC(mk_link) *head = &from->head[part], *twin = parts <= from->mask ? head + parts : NULL;
+    if (!chain_freeze(head, &nodes)) return CHAIN_TAKEN;
+    if (twin) chain_freeze(twin, &nodes);
+    if (!mk_reserve(map->smr, me, (unsigned)nodes + 1) || !chain_copy(map, me, head, to) ||
+        (twin && !chain_copy(map, me, twin, to))) {
+        for (uint64_t i = part; i <= to->mask; i += parts) chain_free_nodes(map, me, &to->head[i]);
+        if (twin) chain_thaw(map, me, twin);
+        chain_thaw(map, me, head);
         return CHAIN_FAILED;
     }
-    chain_hand_over(map, me, &from->head[part]);
-    if (parts <= from->mask) chain_hand_over(map, me, &from->head[part + parts]);
+    chain_hand_over(map, me, head);
+    if (twin) chain_hand_over(map, me, twin);
     return CHAIN_DONE;
 }
 
@@ -433,7 +435,7 @@ MK_INLINE void chain_help(struct mk_map *map, struct mk_thread *me) {
 /* Returns how many buckets a table of so many should have for the keys it holds. */
 static uint64_t chain_wanted(struct mk_map *map, uint64_t buckets) {
     uint64_t count = chain_count(map);
-    if (count > buckets / 4 * 3) return buckets * 2;
+    if (count > buckets / 4 * 3 && buckets < CHAIN_BUCKETS_MAX) return buckets * 2;
     return count < buckets / 4 && buckets > map->buckets_min ? buckets / 2 : buckets;
 }
 

@@ -1,9 +1,9 @@
 /* map/sharded - shards, each a reader-writer lock around an open-addressing table.
  *
- * Source:     the sharded map that everybody writes once (listing A6: an RwLock<HashMap> a shard); differs:
- *             one hash an operation, padded shards, and inside a shard groups of 8 slots with a byte of
- *             hash each, as in Swiss tables (Benzaquen et al., CppCon 2017), but probed group after group
- *             so that removal can fill the hole instead of leaving a tombstone.
+ * Source:     the sharded map that everybody writes once, an array of locked tables; differs: one hash an
+ *             operation, padded shards, and inside a shard groups of 8 slots with a byte of hash each, as in
+ *             Swiss tables (Kulukundis, CppCon 2017), but probed group after group, so that removal can fill
+ *             the hole instead of leaving a tombstone.
  * Picture:    shard[hash's high bits]: | lock, count | table | ...        128 B = 2 lines
  *             table: slots | key value | key value | ... 8 a group, 128 B for values of 8 |
  *                    tags  | t t t t t t t t | one 8-byte word a group; t = 0 free, else 128 + low 7 bits of hash

@@ -24,7 +24,8 @@
  * Memory:     256 B * threads_max; 16 B for each retired node, in chunks of 4 KiB, none for live ones.
  *             With sections short and T threads some 200 nodes a thread wait, the more threads the fewer.
  * Limits:     garbage is unbounded while a reader stalls. Peaks are sums of each thread's own, an upper
- *             bound. What a thread leaves behind is freed by others as they retire, or by flush.
+ *             bound. Freeing is done by threads that change something; what a thread leaves behind is freed by
+ *             the others, or by flush.
  */
 #include "../reclaim.h"
 
@@ -32,7 +33,7 @@
 
 #define EBR_CHUNK_NODES 255 /* a chunk fills a page */
 #define EBR_AGES 4          /* ready, and the three youngest epochs */
-#define EBR_PERIOD 64       /* retirements and sections of a thread between its attempts to end the epoch */
+#define EBR_PERIOD 64       /* retirements and births of a thread between its attempts to end the epoch */
 #define EBR_STEP 2          /* ready nodes freed with each of these: more than come, so they run out */
 
 struct ebr_retired {
@@ -60,7 +61,7 @@ struct ebr_limbo {
 struct ebr_record {
     MK_ATOMIC(uint64_t) announced; /* 2 * epoch + 1 inside a section, 0 outside */
     struct ebr_limbo limbo MK_ALIGNED(MK_CACHE_LINE);
-    uint32_t since; /* retirements, and sections with something in limbo, since the last ebr_collect */
+    uint32_t since; /* retirements, and births while something is in limbo, since the last ebr_collect */
 } MK_ALIGNED(2 * MK_CACHE_LINE);
 
 struct mk_reclaim {
@@ -261,12 +262,17 @@ static uint64_t ebr_advance(struct mk_reclaim *smr) {
     return epoch;
 }
 
-/* What is to be done now and then, by threads with something in limbo, inside sections and outside. */
 static MK_NOINLINE void ebr_collect(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_record *my) {
     uint64_t epoch = ebr_advance(smr);
     my->since = 0;
     ebr_grow_old(&my->limbo, epoch);
     ebr_adopt(smr, me, epoch);
+}
+
+/* Now and then ends the epoch and looks after the orphans; frees what is ready. Inside sections or outside. */
+static inline void ebr_work_off(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_record *my) {
+    if (MK_UNLIKELY(++my->since >= EBR_PERIOD)) ebr_collect(smr, me, my);
+    if (my->limbo.age[0]) ebr_free_ready(smr, me, &my->limbo, EBR_STEP);
 }
 
 static inline void ebr_enter(struct mk_reclaim *smr, struct mk_thread *me) {
@@ -285,12 +291,8 @@ static inline void ebr_enter(struct mk_reclaim *smr, struct mk_thread *me) {
 }
 
 static inline void ebr_leave(struct mk_reclaim *smr, struct mk_thread *me) {
-    struct ebr_record *my = &smr->record[me->id];
     /* (15) release-store synchronizes-with the seq_cst-load (10): all accesses of the section */
-    atomic_store_explicit(&my->announced, 0, memory_order_release);
-    if (!my->limbo.count) return;
-    if (MK_UNLIKELY(++my->since >= EBR_PERIOD)) ebr_collect(smr, me, my);
-    if (my->limbo.age[0]) ebr_free_ready(smr, me, &my->limbo, EBR_STEP);
+    atomic_store_explicit(&smr->record[me->id].announced, 0, memory_order_release);
 }
 
 static inline mk_link ebr_protect(struct mk_reclaim *smr, struct mk_thread *me, unsigned slot,
@@ -312,8 +314,14 @@ static inline void ebr_retire(struct mk_reclaim *smr, struct mk_thread *me, void
     uint64_t epoch = atomic_load_explicit(&my->announced, memory_order_relaxed) >> 1;
     ebr_grow_old(&my->limbo, epoch);
     ebr_file(&my->limbo, node, how);
-    if (MK_UNLIKELY(++my->since >= EBR_PERIOD)) ebr_collect(smr, me, my);
-    if (my->limbo.age[0]) ebr_free_ready(smr, me, &my->limbo, EBR_STEP);
+    ebr_work_off(smr, me, my);
+}
+
+/* New nodes pay for old ones, too: else what a resize left behind would stay while keys are only added. */
+static inline void ebr_birth(struct mk_reclaim *smr, struct mk_thread *me, void *node) {
+    struct ebr_record *my = &smr->record[me->id];
+    (void)node;
+    if (my->limbo.count) ebr_work_off(smr, me, my);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -380,5 +388,5 @@ static size_t ebr_stats(struct mk_reclaim *smr, struct mk_stat *out, size_t room
 MK_RECLAIM(ebr, .summary = "three-epoch reclamation, freed a few at a time", .caps = MK_DEFAULT | MK_UNLINKED_OK,
            .progress = {.enter = MK_LOCK_FREE, .retire = MK_WAIT_FREE}, .create = ebr_create,
            .destroy = ebr_destroy, .thread_enter = ebr_thread_enter, .thread_exit = ebr_thread_exit,
-           .enter = ebr_enter, .leave = ebr_leave, .protect = ebr_protect, .reserve = ebr_reserve,
-           .retire = ebr_retire, .flush = ebr_flush, .stats = ebr_stats);
+           .enter = ebr_enter, .leave = ebr_leave, .protect = ebr_protect, .birth = ebr_birth,
+           .reserve = ebr_reserve, .retire = ebr_retire, .flush = ebr_flush, .stats = ebr_stats);

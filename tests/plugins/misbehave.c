@@ -113,7 +113,7 @@ static const struct mk_param misbehave_params[] = {
     {"how", MK_PARAM_CHOICE, "good", 0, 0, "good|crash|hang|exit|miscount|leak", "what goes wrong"},
     {NULL, MK_PARAM_NUMBER, NULL, 0, 0, NULL, NULL}};
 
-MK_MAP(misbehave, .summary = "goes wrong on purpose", .caps = MK_CONCURRENT | MK_GROWS | MK_TEST_ONLY,
+MK_MAP(misbehave, .summary = "goes wrong on purpose", .caps = MK_CONCURRENT | MK_TEST_ONLY,
        .progress = {.get = MK_BLOCKING, .put = MK_BLOCKING, .remove = MK_BLOCKING}, .params = misbehave_params,
        .create = misbehave_create, .destroy = misbehave_destroy, .count = misbehave_count, .walk = misbehave_walk,
        .get = misbehave_get, .put = misbehave_put, .remove = misbehave_remove);
