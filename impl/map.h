@@ -233,12 +233,14 @@ MK_INLINE void mk_map_batch(const struct mk_map_def *def, struct mk_map *map, st
     for (const uint64_t *at = stream, *end = stream + n; at < end; at++) {
         uint64_t word = *at, key = MK_OPERAND(word);
         unsigned code = MK_CODE(word);
-        if (code == MK_MAP_GET) {
-            got += mk_map_one(def, map, me, MK_MAP_GET, key, &in, &sum, &failed);
-        } else if (code == MK_MAP_PUT) {
+        /* The rarer ones first: of a mix with x gets that mispredicts 1 - x a word, not up to half as much
+         * again. */
+        if (code == MK_MAP_PUT) {
             put += mk_map_one(def, map, me, MK_MAP_PUT, key, &in, &sum, &failed);
         } else if (code == MK_MAP_REMOVE) {
             removed += mk_map_one(def, map, me, MK_MAP_REMOVE, key, &in, &sum, &failed);
+        } else if (code == MK_MAP_GET) {
+            got += mk_map_one(def, map, me, MK_MAP_GET, key, &in, &sum, &failed);
         } else {
             mk_map_rare(def, map, me, word, &in, tally, &sum, &failed);
         }

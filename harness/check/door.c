@@ -3,6 +3,7 @@
 #include "door.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "../record.h"
@@ -10,6 +11,7 @@
 
 #define RUBBISH_NEW 0xa5
 #define RUBBISH_OLD 0xd7
+#define PAUSE_EVERY 16
 
 /* A cache of the structure, on one of the memory below. */
 struct cache {
@@ -25,7 +27,13 @@ static void change(_Atomic(int64_t) *counter, int64_t by) {
     atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
 }
 
+/* Unwatched, and so in a case of several threads: lets others in, where an operation is half done. */
+static void give_way(struct mk_door *door) {
+    if (!door->watched && mk_mix64(count(&door->visits)) % PAUSE_EVERY == 0) sched_yield();
+}
+
 static bool refuses(struct mk_door *door) {
+    give_way(door);
     uint64_t number = count(&door->calls);
     if (number < door->refuse_from || number > door->refuse_to) return false;
     count(&door->refused);
@@ -47,6 +55,7 @@ static void *let_out(struct mk_door *door, void *block, size_t bytes, size_t ali
 /* Takes a block back. Returns whether it may be passed on. */
 static bool take_back(struct mk_door *door, void *block, size_t bytes, size_t align) {
     struct mk_err err;
+    give_way(door);
     if (door->watched) {
         bool known = mk_shadow_has(&door->shadow, block);
         if (mk_shadow_remove(&door->shadow, block, bytes, align, &err)) mk_found(door->check, "gives back memory: %s", err.text);

@@ -3,7 +3,8 @@
  * It refuses chosen allocations, fills blocks with rubbish before they are used and again when they are
  * freed, and counts. Watched, it knows every block, and so sees wrong sizes, double and foreign frees;
  * unwatched, it adds no order between threads that the structure has not made itself, so that it hides
- * no race.
+ * no race, and now and then gives the PU away in the middle of an operation, which otherwise is rarely
+ * interrupted.
  */
 #ifndef MK_DOOR_H
 #define MK_DOOR_H
@@ -23,6 +24,7 @@ struct mk_door {
     /* Allocations and openings of caches are numbered from 1. These and those between are refused. */
     uint64_t refuse_from, refuse_to;
     _Atomic(uint64_t) calls, refused;
+    _Atomic(uint64_t) visits;               /* by which it is decided when to give the PU away */
     _Atomic(int64_t) blocks, bytes, caches; /* that are out */
 };
 
