@@ -38,6 +38,7 @@ parts_of_tests = $(filter-out %/harness/main.o,$(harness)) $(UNITS) $(B)/inputs
 tests := $(patsubst %.c,$(B)/%,$(filter-out tests/test_main.c,$(wildcard tests/test_*.c)))
 fuzzers := $(patsubst %.c,$(B)/%,$(filter-out tests/fuzz_main.c,$(wildcard tests/fuzz_*.c)))
 stubs := $(patsubst %.c,$(B)/%.so,$(wildcard tests/stub_*.c))
+plants := $(patsubst %.c,$(B)/%.so,$(wildcard tests/planted_*/*.c))
 comma := ,
 so := $(B)/so/$(subst /,-,$(IMPL)).so
 
@@ -56,7 +57,7 @@ endef
 
 all: $(B)/memkit-bench $(B)/memkit.pc ## build/release/memkit-bench; FLAVOUR=debug|tsan|asan builds those beside it
 objects: $(harness) units ## compile everything, link nothing
-tests: $(tests) $(fuzzers) $(stubs) ## the test binaries
+tests: $(tests) $(fuzzers) $(stubs) $(plants) ## the test binaries
 	@:
 so: $(so) ## a plug-in from the tree: IMPL=map/chain+reclaim/leak
 demo: setup ## from nothing to a table and a plot: install what is missing, build, run, draw
@@ -111,6 +112,9 @@ $(B)/%.o: %.c $(B)/flags
 $(B)/tests/stub_%.so: tests/stub_%.c $(B)/flags
 	$(call say,SO)
 	$(Q)$(CC) $(cppflags) $(cflags) $(unrecorded) -fPIC -shared -MMD -MP $< -o $@
+$(plants): $(B)/%.so: %.c $(B)/flags $(wildcard impl/*.h)
+	$(call say,SO)
+	$(Q)$(CC) $(cppflags) $(cflags) $(unrecorded) $(so_flags) -shared -MMD -MP $< -o $@
 $(B)/harness/build_info.o: private unrecorded += -I$(B)
 $(B)/harness/build_info.o: $(B)/build_info.gen.h
 $(B)/build_info.gen.h: $(B)/flags FORCE

@@ -18,6 +18,7 @@
 #include "stacks.h"
 #include "text.h"
 #include "wire.h"
+#include "worker.h"
 
 extern char **environ;
 
@@ -195,7 +196,7 @@ static int answer_hello(struct conduct *c, struct worker *w, const struct mk_hel
         if (hello->wire_digest != mk_wire_digest()) {
             return mk_fail(err, "the worker is of another version than this program: make that flavour again");
         }
-        if (!c->options->other_build && hello->build_id != mk_run_build_id()) {
+        if (!c->options->other_build && hello->build_id != mk_worker_build_id()) {
             return mk_fail(err, "the worker is another build than this program: it was replaced while running");
         }
         return mk_wire_send(w->to, MK_FRAME_PLAN, c->plan, err);

@@ -7,7 +7,7 @@
 #include "commands.h"
 #include "compose.h"
 #include "registry.h"
-#include "run.h"
+#include "worker.h"
 
 static const struct command {
     const char *name, *arguments, *help;
@@ -69,7 +69,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "memkit-bench: %s\n", err.text);
         return MK_EXIT_BROKEN;
     }
-    if (strcmp(argv[1], "--worker") == 0) return mk_run_worker(3, 4);
+    if (strcmp(argv[1], "--worker") == 0) return mk_worker_main(3, 4);
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
     }

@@ -22,11 +22,4 @@ struct mk_run_sink {
 int mk_run_order(const struct mk_plan *plan, const struct mk_order *order, const struct mk_topo *topo,
                  const struct mk_run_sink *sink, struct mk_err *err);
 
-/* A worker's main: speaks frames on the two descriptors until the order is done. Returns the exit
- * status. */
-int mk_run_worker(int in_fd, int out_fd);
-
-/* Digest of the build that conductor and worker compare. */
-uint64_t mk_run_build_id(void);
-
 #endif

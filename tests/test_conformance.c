@@ -8,6 +8,7 @@
  */
 #include "test.h"
 
+#include <errno.h> /* program_invocation_name */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
@@ -37,9 +38,9 @@ static double now_s(void) {
 }
 
 static void report(const struct mk_finding *finding) {
-    mk_test_fail(__FILE__, __LINE__, "%s, case %s: %s   # again: MK_CONFORM_IMPL='%s' MK_CONFORM_CASE=%s MK_CONFORM_SEED=%"
-                 PRIu64, finding->label, finding->case_name, finding->what, finding->label, finding->case_name,
-                 finding->seed);
+    mk_test_fail(__FILE__, __LINE__, "%s, case %s: %s", finding->label, finding->case_name, finding->what);
+    printf("    again: MK_CONFORM_IMPL='%s' MK_CONFORM_CASE=%s MK_CONFORM_SEED=%" PRIu64 " %s %s\n", finding->label,
+           finding->case_name, finding->seed, program_invocation_name, finding->kind);
 }
 
 /* Runs the cases of one composition. The line of what is run grows with each, so that of a run that ends in the
@@ -69,7 +70,7 @@ static void conform_kind(const struct mk_kind *kind) {
     struct mk_err err;
     size_t n, run = 0;
     if (!mk_conform_cases(kind->name)) {
-        mk_test_fail(__FILE__, __LINE__, "kind %s has no model: write harness/check/model_%s.c", kind->name, kind->name);
+        mk_test_fail(__FILE__, __LINE__, "kind %s has no model: it belongs into harness/check/", kind->name);
         return;
     }
     config.seed = strtoull(setting("MK_CONFORM_SEED", "1"), NULL, 0);
@@ -89,24 +90,21 @@ static void conform_kind(const struct mk_kind *kind) {
 
 /* One test for each kind that the registry has: there is no list of kinds. A test is a function without an
  * argument, so there is one for the first kind, one for the second, and so on. */
-#define KIND(I)                              \
-    static void kind_##I(void) {             \
+#define KINDS(X)                                                                                              \
+    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18)  \
+    X(19) X(20) X(21) X(22) X(23)
+#define KIND_TEST(I)                          \
+    static void kind_##I(void) {              \
         conform_kind(mk_registry_kind_at(I)); \
     }
-KIND(0) KIND(1) KIND(2) KIND(3) KIND(4) KIND(5) KIND(6) KIND(7) KIND(8) KIND(9) KIND(10) KIND(11)
-KIND(12) KIND(13) KIND(14) KIND(15) KIND(16) KIND(17) KIND(18) KIND(19) KIND(20) KIND(21) KIND(22) KIND(23)
-
-static struct mk_test tests[] = {
-    {.run = kind_0},  {.run = kind_1},  {.run = kind_2},  {.run = kind_3},  {.run = kind_4},  {.run = kind_5},
-    {.run = kind_6},  {.run = kind_7},  {.run = kind_8},  {.run = kind_9},  {.run = kind_10}, {.run = kind_11},
-    {.run = kind_12}, {.run = kind_13}, {.run = kind_14}, {.run = kind_15}, {.run = kind_16}, {.run = kind_17},
-    {.run = kind_18}, {.run = kind_19}, {.run = kind_20}, {.run = kind_21}, {.run = kind_22}, {.run = kind_23}};
+#define KIND_ENTRY(I) {.run = kind_##I},
+KINDS(KIND_TEST)
+static struct mk_test tests[] = {KINDS(KIND_ENTRY)};
 
 __attribute__((constructor)) static void add_kinds(void) {
-    struct mk_err err;
-    size_t room = sizeof tests / sizeof *tests;
-    if (mk_registry_open(&err) || mk_registry_kinds() > room) {
-        fprintf(stderr, "test_conformance: %s\n", mk_registry_kinds() > room ? "more kinds than it has tests" : err.text);
+    struct mk_err err = {"more kinds than it has tests"};
+    if (mk_registry_open(&err) || mk_registry_kinds() > sizeof tests / sizeof *tests) {
+        fprintf(stderr, "test_conformance: %s\n", err.text);
         exit(1);
     }
     for (size_t i = 0; i < mk_registry_kinds(); i++) {

@@ -1,6 +1,7 @@
-/* test_planted_conformance.c - conformance can fail: each file of tests/planted_conformance/ has one defect, built as
- * a plug-in, and must be found by the case that its first lines name, in the words they name. A sound one of
- * each kind (`case: none`) must pass them all.
+/* test_planted_conformance.c - conformance can fail: each file of tests/planted_conformance/ has one
+ * defect, built as a plug-in, and must be found by the case that its first lines name, in the words they
+ * name. A sound one of each kind (`case: none`) must pass them all. `flavours` names the builds where that
+ * can be shown: elsewhere a sanitizer says so first, and ends the program.
  */
 #include "test.h"
 
@@ -62,7 +63,7 @@ static int load(const struct plant *plant, struct mk_err *err) {
 /* Returns whether a finding of one run says what it is to say, and puts that one (else the last one) into what; *n
  * is how many there are. */
 static bool run(const struct mk_conform_unit *unit, const struct mk_case *which, uint64_t seed, const char *says,
-                  size_t *n, char *what, size_t room) {
+                size_t *n, char *what, size_t room) {
     struct mk_conform_config config = {.seed = seed, .effort_percent = 25};
     struct mk_findings findings = {0};
     bool found = false;
@@ -89,16 +90,21 @@ static void judge(const struct plant *plant, const struct mk_conform_unit *unit)
         if (skips) continue;
         for (uint64_t seed = 1; seed <= SEEDS && !found; seed++) {
             found = run(unit, which, seed, plant->says, &n, what, sizeof what);
-            if (sound && n) mk_test_fail(__FILE__, __LINE__, "%s, which is sound, case %s finds: %s", plant->name, which->name, what);
+            if (sound && n) {
+                mk_test_fail(__FILE__, __LINE__, "%s, which is sound, case %s finds: %s", plant->name, which->name,
+                             what);
+            }
             if (sound) break;
         }
         if (!sound && !found) {
-            mk_test_fail(__FILE__, __LINE__, "%s: case %s does not find what it is to find (%s), but: %s", plant->name,
-                         which->name, plant->says, what);
+            mk_test_fail(__FILE__, __LINE__, "%s: case %s does not find what it is to find (%s), but: %s",
+                         plant->name, which->name, plant->says, what);
         }
         if (!sound && found) printf("# %s: %s: %s\n", plant->name, which->name, what);
     }
-    if (!known) mk_test_fail(__FILE__, __LINE__, "%s: there is no case %s that applies to it", plant->name, plant->which);
+    if (!known) {
+        mk_test_fail(__FILE__, __LINE__, "%s: there is no case %s that applies to it", plant->name, plant->which);
+    }
 }
 
 static void try_plant(const struct plant *plant) {

@@ -240,7 +240,8 @@ void mk_subject_expect_reclaimed(struct mk_subject *subject) {
     uint64_t unreclaimed;
     if (subject->check->caps & MK_NEVER_FREES || !mk_subject_stat(subject, "unreclaimed", &unreclaimed)) return;
     if (unreclaimed) {
-        mk_found(subject->check, "%" PRIu64 " retired nodes are still there after a flush at quiescence", unreclaimed);
+        mk_found(subject->check, "%" PRIu64 " retired nodes are still there after a flush at quiescence",
+                 unreclaimed);
     }
 }
 
@@ -277,7 +278,8 @@ void mk_subject_run(struct mk_subject *subject, uint32_t first_id, uint32_t n, u
     pthread_barrier_init(&barrier, NULL, n);
     for (uint32_t i = 0; i < n; i++) {
         struct start *start = &starts[i];
-        start->worker = (struct mk_worker){.subject = subject, .check = subject->check, .index = i, .n = n, .arg = arg};
+        start->worker =
+            (struct mk_worker){.subject = subject, .check = subject->check, .index = i, .n = n, .arg = arg};
         mk_rng_seed(&start->worker.rng, mk_mix64(seed ^ i));
         start->barrier = &barrier;
         start->body = body;

@@ -63,7 +63,7 @@ uint64_t mk_check_ops(const struct mk_check *check, uint64_t n);
 
 struct mk_subject_config {
     uint64_t capacity;
-    uint32_t threads_max; /* 0 = 1 */
+    uint32_t threads_max;              /* 0 = 1 */
     size_t object_bytes, object_align; /* fixed-size allocators */
     uint32_t slots;                    /* allocators: blocks that a thread can hold */
     bool watched;                      /* for cases of one OS thread */
@@ -98,7 +98,8 @@ struct mk_result mk_subject_do(struct mk_subject *subject, struct mk_thread *me,
 /* As mk_subject_do, and compares with what the model says of *state, which moves on. An answer that memory
  * was refused is right where it was, and leaves the state alone. Returns MK_TORN and files a finding if the
  * answer is another. */
-enum mk_status mk_subject_expect(struct mk_subject *subject, struct mk_thread *me, const struct mk_op *op, void *state);
+enum mk_status mk_subject_expect(struct mk_subject *subject, struct mk_thread *me, const struct mk_op *op,
+                                 void *state);
 
 /* At quiescence: has the structure and its memory give back what they can. */
 void mk_subject_flush(struct mk_subject *subject, struct mk_thread *me);
@@ -118,7 +119,7 @@ struct mk_worker {
     struct mk_subject *subject;
     struct mk_check *check;
     struct mk_thread *me;
-    uint32_t index;    /* 0 .. n-1 */
+    uint32_t index; /* 0 .. n-1 */
     uint32_t n;
     struct mk_rng rng; /* of its own */
     void *arg;

@@ -25,7 +25,9 @@ static uint64_t caps_of(const struct mk_composition *c) {
     uint64_t caps = c->impl->caps | (c->impl->provides & MK_NEVER_FREES);
     for (size_t i = 0; i < c->memory_n; i++) {
         uint64_t below = c->memory[i].impl->caps;
-        if (!(below & MK_CONCURRENT) || !(below & MK_CROSS_FREE)) caps &= ~(uint64_t)(MK_CONCURRENT | MK_CROSS_FREE);
+        if (!(below & MK_CONCURRENT) || !(below & MK_CROSS_FREE)) {
+            caps &= ~(uint64_t)(MK_CONCURRENT | MK_CROSS_FREE);
+        }
         if (caps & MK_WRAPPER) caps |= below & (MK_FIXED_SIZE | MK_BULK_FREE);
     }
     return caps;
@@ -80,7 +82,8 @@ static int add_pattern(const struct mk_impl *impl, const char *pattern, struct m
 static int add_unit(const struct mk_impl *impl, bool first, struct mk_conform_unit **list, size_t *n,
                     struct mk_err *err) {
     bool wraps = impl->caps & MK_WRAPPER, allocates = impl->as_mem != NULL;
-    const char *endings[] = {wraps ? "(alloc/*)" : impl->chosen, /* wrappers take no variants: they change answers */
+    const char *endings[] = {wraps ? "(alloc/*)"
+                                   : impl->chosen, /* wrappers take no variants: they change answers */
                              first && !wraps && impl->params ? "[*]" : NULL,
                              first && !allocates && impl->count && !(impl->caps & MK_FLOOR) ? "+alloc/*" : NULL};
     int failed = 0;

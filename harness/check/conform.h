@@ -9,9 +9,9 @@
 /* Something to be put to the test. */
 struct mk_conform_unit {
     struct mk_composition composition;
-    char *label;     /* its identity, "@64" behind it where values have a size */
-    uint64_t caps;   /* of the whole: what it and all its parts can do */
-    bool colliding;  /* made of a part for tests only */
+    char *label;    /* its identity, "@64" behind it where values have a size */
+    uint64_t caps;  /* of the whole: what it and all its parts can do */
+    bool colliding; /* made of a part for tests only */
 };
 
 struct mk_conform_config {

@@ -58,7 +58,9 @@ static bool take_back(struct mk_door *door, void *block, size_t bytes, size_t al
     give_way(door);
     if (door->watched) {
         bool known = mk_shadow_has(&door->shadow, block);
-        if (mk_shadow_remove(&door->shadow, block, bytes, align, &err)) mk_found(door->check, "gives back memory: %s", err.text);
+        if (mk_shadow_remove(&door->shadow, block, bytes, align, &err)) {
+            mk_found(door->check, "gives back memory: %s", err.text);
+        }
         if (!known) return false;
     }
     change(&door->blocks, -1);

@@ -21,7 +21,8 @@ struct mk_door {
     struct mk_check *check;
     bool watched;            /* by one OS thread at a time */
     struct mk_shadow shadow; /* of live blocks, where watched */
-    /* Allocations and openings of caches are numbered from 1. These and those between are refused. */
+    /* Allocations and openings of caches are numbered from 1. These and those between are refused. May be
+     * changed while no more than one thread works. */
     uint64_t refuse_from, refuse_to;
     _Atomic(uint64_t) calls, refused;
     _Atomic(uint64_t) visits;               /* by which it is decided when to give the PU away */

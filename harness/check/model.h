@@ -55,8 +55,8 @@ const struct mk_model *mk_model_of(const char *kind);
 bool mk_answer_matches(const struct mk_answer *answer, const struct mk_result *seen);
 
 /* Registers this file's model. */
-#define MK_MODEL(KIND, ...)                                                                    \
-    static const struct mk_model mk_model_here = {.kind = #KIND, __VA_ARGS__};                 \
+#define MK_MODEL(KIND, ...)                                                                               \
+    static const struct mk_model mk_model_here = {.kind = #KIND, __VA_ARGS__};                            \
     static const struct mk_model *const mk_model_registered __attribute__((used, section("mk_models"))) = \
         &mk_model_here
 

@@ -23,7 +23,8 @@ static uint64_t part_of(const struct mk_impl *impl, const struct mk_op *op) {
     return op->key;
 }
 
-static void answer_alloc(const struct mk_impl *impl, void *of_slot, const struct mk_op *op, struct mk_answer *answer) {
+static void answer_alloc(const struct mk_impl *impl, void *of_slot, const struct mk_op *op,
+                         struct mk_answer *answer) {
     struct state *state = of_slot;
     (void)impl;
     answer->status = MK_HIT;
@@ -80,7 +81,8 @@ static void judge_contents(struct holder *holder, uint32_t slot, size_t bytes, c
     const struct held *held = &holder->held[slot];
     size_t at = mk_pattern_differs(block_of(holder, slot), bytes, held->tag);
     if (at == SIZE_MAX) return;
-    mk_found(holder->check, "byte %zu of a block of %zu bytes is not what was put there, %s", at, held->bytes, when);
+    mk_found(holder->check, "byte %zu of a block of %zu bytes is not what was put there, %s", at, held->bytes,
+             when);
 }
 
 /* A block that has just been given out: aligned, alone, inside of what the allocator itself has. */
@@ -90,13 +92,17 @@ static void judge_place(struct holder *holder, uint32_t slot) {
     void *at = block_of(holder, slot);
     struct mk_err err;
     if ((uintptr_t)at % align_of(held)) {
-        mk_found(holder->check, "a block of %zu bytes lies at %p, no multiple of %zu", held->bytes, at, align_of(held));
+        mk_found(holder->check, "a block of %zu bytes lies at %p, no multiple of %zu", held->bytes, at,
+                 align_of(held));
     }
-    if (holder->shadow && mk_shadow_add(holder->shadow, at, held->bytes, 1, &err)) mk_found(holder->check, "%s", err.text);
+    if (holder->shadow && mk_shadow_add(holder->shadow, at, held->bytes, 1, &err)) {
+        mk_found(holder->check, "%s", err.text);
+    }
     /* one that asks for nothing goes to the system itself */
     if (subject->door.watched && mk_door_calls(&subject->door) &&
         !mk_shadow_covers(&subject->door.shadow, at, held->bytes)) {
-        mk_found(holder->check, "a block of %zu bytes lies outside of what the allocator took from its parent", held->bytes);
+        mk_found(holder->check, "a block of %zu bytes lies outside of what the allocator took from its parent",
+                 held->bytes);
     }
     if (subject->impl->footprint && subject->impl->footprint(subject->self, at, held->bytes) < held->bytes) {
         mk_found(holder->check, "a block of %zu bytes is said to take up %zu", held->bytes,
@@ -106,7 +112,8 @@ static void judge_place(struct holder *holder, uint32_t slot) {
 
 static void forget_place(struct holder *holder, uint32_t slot) {
     struct mk_err err;
-    if (holder->shadow && mk_shadow_remove(holder->shadow, block_of(holder, slot), holder->held[slot].bytes, 1, &err)) {
+    if (holder->shadow &&
+        mk_shadow_remove(holder->shadow, block_of(holder, slot), holder->held[slot].bytes, 1, &err)) {
         mk_found(holder->check, "%s", err.text);
     }
 }
@@ -131,7 +138,9 @@ static bool take(struct holder *holder, uint32_t slot, bool zeroed, size_t bytes
     judge_place(holder, slot);
     if (mk_check_failed(holder->check)) return false; /* better not touched */
     size_t dirty = zeroed ? mk_pattern_not_zero(block_of(holder, slot), bytes) : SIZE_MAX;
-    if (dirty != SIZE_MAX) mk_found(holder->check, "byte %zu of a zeroed block of %zu bytes is not zero", dirty, bytes);
+    if (dirty != SIZE_MAX) {
+        mk_found(holder->check, "byte %zu of a zeroed block of %zu bytes is not zero", dirty, bytes);
+    }
     fill(holder, slot);
     return true;
 }
@@ -153,7 +162,8 @@ static void resize(struct holder *holder, uint32_t slot, size_t bytes) {
     if (resized) held->bytes = bytes;
     judge_place(holder, slot);
     if (mk_check_failed(holder->check)) return;
-    judge_contents(holder, slot, resized ? kept : old_bytes, resized ? "after it was resized" : "after a resize was refused");
+    judge_contents(holder, slot, resized ? kept : old_bytes,
+                   resized ? "after it was resized" : "after a resize was refused");
     if (resized) fill(holder, slot);
 }
 
@@ -203,7 +213,7 @@ static void random_op(struct holder *holder, struct mk_rng *rng) {
 /* Sizes and alignments to try with fixed-size allocators; general ones take all of them at once (0). */
 static const struct {
     size_t bytes, align;
-} objects[] = {{1, 0},  {2, 0},   {3, 0},   {8, 0},    {16, 0},    {24, 8},    {40, 16},     {64, 64},
+} objects[] = {{1, 0},  {2, 0},   {3, 0},   {8, 0},    {16, 0},      {24, 8},     {40, 16},   {64, 64},
                {7, 64}, {100, 0}, {1, 128}, {1024, 0}, {4096, 4096}, {300, 4096}, {20000, 0}, {0, 0}};
 
 static bool tries(const struct mk_check *check, size_t i) {
@@ -241,25 +251,34 @@ static void close_one(struct mk_subject *subject, struct holder *holder) {
     mk_subject_close(subject);
 }
 
-static void run_blocks(struct mk_check *check) {
+/* Has `body` work on an allocator of each sort, with so many slots. */
+static void each_object(struct mk_check *check, uint32_t slots,
+                        void (*body)(struct holder *holder, struct mk_rng *rng)) {
+    struct mk_subject_config config = {.slots = slots};
     struct mk_rng rng;
     mk_rng_seed(&rng, check->seed);
-    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
+    for (size_t i = 0; i < sizeof objects / sizeof *objects && !mk_check_failed(check); i++) {
         struct mk_subject subject;
         struct mk_shadow shadow;
         struct holder holder;
-        struct mk_subject_config config = {.slots = 150};
         if (!tries(check, i) || open_one(&subject, &holder, &shadow, check, i, config)) continue;
-        uint64_t ops = mk_check_ops(check, objects[i].bytes ? 4000 : 20000);
-        for (uint64_t op = 0; op < ops && !mk_check_failed(check); op++) {
-            random_op(&holder, &rng);
-            if (op % 256 == 0) mk_subject_expect_count(&subject, holder.live);
-            if (op % 2048 == 2047) drop_all(&holder);
-        }
-        mk_subject_expect_count(&subject, holder.live);
+        body(&holder, &rng);
         close_one(&subject, &holder);
-        if (mk_check_failed(check)) return;
     }
+}
+
+static void random_blocks(struct holder *holder, struct mk_rng *rng) {
+    uint64_t ops = mk_check_ops(holder->check, holder->object_bytes ? 4000 : 20000);
+    for (uint64_t op = 0; op < ops && !mk_check_failed(holder->check); op++) {
+        random_op(holder, rng);
+        if (op % 256 == 0) mk_subject_expect_count(holder->subject, holder->live);
+        if (op % 2048 == 2047) drop_all(holder);
+    }
+    mk_subject_expect_count(holder->subject, holder->live);
+}
+
+static void run_blocks(struct mk_check *check) {
+    each_object(check, 150, random_blocks);
 }
 
 /* Fills every slot. */
@@ -270,32 +289,26 @@ static void fill_all(struct holder *holder, struct mk_rng *rng) {
     }
 }
 
-/* Far more blocks than fit a chunk, freed from the last to the first, the other way round, and in no order. */
-static void run_orders(struct mk_check *check) {
-    struct mk_rng rng;
-    mk_rng_seed(&rng, check->seed);
-    for (size_t i = 0; i < sizeof objects / sizeof *objects && !mk_check_failed(check); i++) {
-        struct mk_subject_config config = {.slots = (uint32_t)mk_check_ops(check, 2000)};
-        struct mk_subject subject;
-        struct mk_shadow shadow;
-        struct holder holder;
-        if (objects[i].bytes > 1024) continue;
-        if (!tries(check, i) || open_one(&subject, &holder, &shadow, check, i, config)) continue;
-        for (unsigned order = 0; order < 3 && !mk_check_failed(check); order++) {
-            fill_all(&holder, &rng);
-            mk_subject_expect_count(&subject, holder.live);
-            for (uint32_t k = 0; k < holder.slots && !mk_check_failed(check); k++) {
-                uint32_t slot = order == 0 ? holder.slots - 1 - k : k;
-                if (order == 2) slot = (uint32_t)mk_rng_below(&rng, holder.slots);
-                if (holder.held[slot].state.live) drop(&holder, slot);
-            }
-            mk_subject_expect_count(&subject, holder.live);
-            drop_all(&holder);
-            mk_subject_flush(&subject, holder.me);
-            mk_subject_expect_count(&subject, 0);
+/* Freed from the last to the first, the other way round, and in no order. */
+static void in_orders(struct holder *holder, struct mk_rng *rng) {
+    for (unsigned order = 0; order < 3 && !mk_check_failed(holder->check); order++) {
+        fill_all(holder, rng);
+        mk_subject_expect_count(holder->subject, holder->live);
+        for (uint32_t k = 0; k < holder->slots && !mk_check_failed(holder->check); k++) {
+            uint32_t slot = order == 0 ? holder->slots - 1 - k : k;
+            if (order == 2) slot = (uint32_t)mk_rng_below(rng, holder->slots);
+            if (holder->held[slot].state.live) drop(holder, slot);
         }
-        close_one(&subject, &holder);
+        mk_subject_expect_count(holder->subject, holder->live);
+        drop_all(holder);
+        mk_subject_flush(holder->subject, holder->me);
+        mk_subject_expect_count(holder->subject, 0);
     }
+}
+
+/* Far more blocks than fit a chunk. */
+static void run_orders(struct mk_check *check) {
+    each_object(check, (uint32_t)mk_check_ops(check, 2000), in_orders);
 }
 
 /* ---- memory given back ----------------------------------------------------------------------- */
@@ -315,56 +328,48 @@ static const char *unless_resets(const struct mk_check *check) {
     return check->impl->reset ? NULL : "has no reset";
 }
 
-static void run_reset(struct mk_check *check) {
-    struct mk_rng rng;
-    mk_rng_seed(&rng, check->seed);
-    for (size_t i = 0; i < sizeof objects / sizeof *objects && !mk_check_failed(check); i++) {
-        struct mk_subject_config config = {.slots = 300};
-        struct mk_subject subject;
-        struct mk_shadow shadow;
-        struct holder holder;
-        int64_t held = 0;
-        if (!tries(check, i) || open_one(&subject, &holder, &shadow, check, i, config)) continue;
-        for (unsigned time = 0; time < 8 && !mk_check_failed(check); time++) {
-            mk_rng_seed(&rng, check->seed); /* the same blocks again */
-            fill_all(&holder, &rng);
-            mk_subject_expect_count(&subject, holder.live);
-            if (time == 2) held = mk_door_bytes(&subject.door);
-            if (time > 2 && mk_door_bytes(&subject.door) > 2 * held) {
-                mk_found(check, "took %" PRId64 " bytes to build up what it built from %" PRId64 " before it was reset",
-                         mk_door_bytes(&subject.door), held);
-            }
-            if (!mk_check_failed(check)) reset(&holder);
+static void build_and_reset(struct holder *holder, struct mk_rng *rng) {
+    struct mk_check *check = holder->check;
+    int64_t held = 0;
+    for (unsigned time = 0; time < 8 && !mk_check_failed(check); time++) {
+        mk_rng_seed(rng, check->seed); /* the same blocks again */
+        fill_all(holder, rng);
+        mk_subject_expect_count(holder->subject, holder->live);
+        int64_t now = mk_door_bytes(&holder->subject->door);
+        if (time == 2) held = now;
+        if (time > 2 && now > 2 * held) {
+            mk_found(check, "took %" PRId64 " bytes to build what it built from %" PRId64 " some resets before",
+                     now, held);
         }
-        close_one(&subject, &holder);
+        if (!mk_check_failed(check)) reset(holder);
     }
 }
 
+static void run_reset(struct mk_check *check) {
+    each_object(check, 300, build_and_reset);
+}
+
 /* The same number of blocks live all the time: freed ones must be used again. */
-static void run_reuse(struct mk_check *check) {
-    struct mk_rng rng;
-    mk_rng_seed(&rng, check->seed);
-    for (size_t i = 0; i < sizeof objects / sizeof *objects && !mk_check_failed(check); i++) {
-        struct mk_subject_config config = {.slots = 256};
-        struct mk_subject subject;
-        struct mk_shadow shadow;
-        struct holder holder;
-        uint64_t peak_bytes = 0;
-        if (!tries(check, i) || open_one(&subject, &holder, &shadow, check, i, config)) continue;
-        fill_all(&holder, &rng);
-        for (uint64_t ops = mk_check_ops(check, 10000); ops && !mk_check_failed(check); ops--) {
-            uint32_t slot = (uint32_t)mk_rng_below(&rng, holder.slots);
-            if (holder.held[slot].state.live) drop(&holder, slot);
-            take(&holder, slot, false, random_bytes(&rng, &holder), random_align(&rng, &holder));
-            if (shadow.bytes > peak_bytes) peak_bytes = shadow.bytes;
-        }
-        uint64_t limit = 4 * (peak_bytes + holder.slots * objects[i].align) + 131072;
-        if (mk_door_bytes(&subject.door) > (int64_t)limit) {
-            mk_found(check, "holds %" PRId64 " bytes although blocks of no more than %" PRIu64 " bytes were ever live",
-                     mk_door_bytes(&subject.door), peak_bytes);
-        }
-        close_one(&subject, &holder);
+static void keep_live(struct holder *holder, struct mk_rng *rng) {
+    struct mk_check *check = holder->check;
+    uint64_t peak_bytes = 0;
+    fill_all(holder, rng);
+    for (uint64_t ops = mk_check_ops(check, 10000); ops && !mk_check_failed(check); ops--) {
+        uint32_t slot = (uint32_t)mk_rng_below(rng, holder->slots);
+        if (holder->held[slot].state.live) drop(holder, slot);
+        take(holder, slot, false, random_bytes(rng, holder), random_align(rng, holder));
+        if (holder->shadow->bytes > peak_bytes) peak_bytes = holder->shadow->bytes;
     }
+    int64_t limit = (int64_t)(4 * (peak_bytes + holder->slots * holder->object_align) + 131072);
+    int64_t now = mk_door_bytes(&holder->subject->door);
+    if (now > limit && !mk_check_failed(check)) {
+        mk_found(check, "holds %" PRId64 " bytes although blocks of no more than %" PRIu64 " bytes were ever live",
+                 now, peak_bytes);
+    }
+}
+
+static void run_reuse(struct mk_check *check) {
+    each_object(check, 256, keep_live);
 }
 
 /* ---- frees that must be refused -------------------------------------------------------------- */
@@ -396,7 +401,8 @@ static void refusals(struct holder *holder, struct holder *other, struct mk_rng 
     expect_refused(holder, elsewhere, "an address of static memory");
     if (holder->object_bytes > 1) {
         expect_refused(holder, (unsigned char *)block_of(holder, 3) + 1, "an address inside a live block");
-        expect_refused(holder, (unsigned char *)block_of(holder, 3) + holder->object_bytes - 1, "the end of a live block");
+        expect_refused(holder, (unsigned char *)block_of(holder, 3) + holder->object_bytes - 1,
+                       "the end of a live block");
     }
     expect_refused(holder, block_of(other, 3), "a block of another instance");
     void *last = block_of(holder, holder->slots - 1);
@@ -586,8 +592,10 @@ static void compare_twins(struct twins *twins, struct mk_rng *rng) {
                  by_batch.hits[code], by_step.hits[code]);
     }
     if (by_batch.failed != by_step.failed || by_batch.sum != by_step.sum) {
-        mk_found(check, "batch fails %" PRIu64 " times and reads bytes that add up to %" PRIu64 ", step %" PRIu64
-                        " and %" PRIu64, by_batch.failed, by_batch.sum, by_step.failed, by_step.sum);
+        mk_found(check,
+                 "batch fails %" PRIu64 " times and reads bytes that add up to %" PRIu64 ", step %" PRIu64
+                 " and %" PRIu64,
+                 by_batch.failed, by_batch.sum, by_step.failed, by_step.sum);
     }
     mk_subject_expect_count(&twins->batch, 0);
     mk_subject_expect_count(&twins->step, 0);
@@ -663,8 +671,8 @@ struct crowd {
     bool leaves;     /* what it holds in the end to who comes later, rather than freeing it */
     uint32_t threads;
     size_t object_bytes, object_align;
-    struct letterbox *box;  /* CROWD_BOXES of each thread's, which the thread before it fills */
-    struct parcel *left;    /* CROWD_SLOTS of each thread's: what it still held when it left */
+    struct letterbox *box; /* CROWD_BOXES of each thread's, which the thread before it fills */
+    struct parcel *left;   /* CROWD_SLOTS of each thread's: what it still held when it left */
     uint64_t *left_n;
 };
 
@@ -717,7 +725,9 @@ static void collect(struct holder *holder, const struct parcel *parcel, bool ent
     if (mk_check_failed(holder->check)) return;
     if (enter) {
         holder->live++;
-        if (mk_shadow_add(holder->shadow, parcel->at, parcel->held.bytes, 1, &err)) mk_found(holder->check, "%s", err.text);
+        if (mk_shadow_add(holder->shadow, parcel->at, parcel->held.bytes, 1, &err)) {
+            mk_found(holder->check, "%s", err.text);
+        }
         return;
     }
     holder->live--;
@@ -736,7 +746,9 @@ static void collect_all(struct mk_subject *subject, struct crowd *crowd, uint32_
     holder.shadow = &shadow;
     for (int enter = 1; enter >= 0; enter--) {
         for (uint32_t t = 0; t < crowd->threads; t++) {
-            for (uint64_t i = 0; i < crowd->left_n[t]; i++) collect(&holder, &crowd->left[t * CROWD_SLOTS + i], enter);
+            for (uint64_t i = 0; i < crowd->left_n[t]; i++) {
+                collect(&holder, &crowd->left[t * CROWD_SLOTS + i], enter);
+            }
             for (uint64_t i = 0; i < CROWD_BOXES; i++) {
                 struct letterbox *box = &crowd->box[t * CROWD_BOXES + i];
                 if (atomic_load_explicit(&box->full, memory_order_relaxed)) collect(&holder, &box->parcel, enter);
@@ -793,9 +805,11 @@ static void run_births(struct mk_check *check) {
 }
 
 static const struct mk_case alloc_cases[] = {
-    {"blocks", "random blocks of one thread: alone, aligned, whole, zeroed, counted", 0, MK_FLOOR, NULL, run_blocks},
+    {"blocks", "random blocks of one thread: alone, aligned, whole, zeroed, counted", 0, MK_FLOOR, NULL,
+     run_blocks},
     {"orders", "many blocks, freed in several orders", 0, MK_FLOOR, NULL, run_orders},
-    {"reset", "all blocks dropped at once, and built up again in the same memory", 0, MK_FLOOR, unless_resets, run_reset},
+    {"reset", "all blocks dropped at once, and built up again in the same memory", 0, MK_FLOOR, unless_resets,
+     run_reset},
     {"reuse", "freed blocks are used again", 0, MK_FLOOR | MK_BULK_FREE, NULL, run_reuse},
     {"refusals", "double and foreign frees are refused", MK_CHECKS_FREE, MK_FLOOR, NULL, run_refusals},
     {"no_memory", "every single request to the parent refused: nothing changes, nothing leaks", 0, MK_FLOOR, NULL,

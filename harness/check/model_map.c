@@ -1,8 +1,8 @@
 /* model_map.c - kind map: a key is absent, or has the value that was written last.
  *
  * Values are told apart by their tags. A tag is made of its key and of a version, so that a value that
- * belongs to another key, or to nobody, is seen wherever it turns up. Versions are never used twice:
- * what was written must come back exactly once, as a previous value, a removed one, or at the end.
+ * belongs to another key, or to nobody, is seen wherever it turns up. Where threads share keys, what was
+ * written must come back exactly once, as a previous value, a removed one, or at the end.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -414,8 +414,10 @@ static void refused_script(struct book *book, struct mk_thread *me) {
     static const struct {
         unsigned code;
         size_t first, step;
-    } script[] = {{MK_MAP_PUT, 0, 1},    {MK_MAP_PUT, 0, 2},    {MK_MAP_UPDATE, 0, 5}, {MK_MAP_READ_MODIFY_WRITE, 1, 3},
-                  {MK_MAP_REMOVE, 0, 2}, {MK_MAP_INSERT_IF_ABSENT, 0, 3}, {MK_MAP_REMOVE, 0, 1}, {MK_MAP_PUT, 0, 9}};
+    } script[] = {{MK_MAP_PUT, 0, 1},    {MK_MAP_PUT, 0, 2},
+                  {MK_MAP_UPDATE, 0, 5}, {MK_MAP_READ_MODIFY_WRITE, 1, 3},
+                  {MK_MAP_REMOVE, 0, 2}, {MK_MAP_INSERT_IF_ABSENT, 0, 3},
+                  {MK_MAP_REMOVE, 0, 1}, {MK_MAP_PUT, 0, 9}};
     for (size_t s = 0; s < sizeof script / sizeof *script; s++) {
         if (!(book->check->impl->offers >> script[s].code & 1)) continue;
         for (size_t i = script[s].first; i < book->n; i += script[s].step) {
@@ -540,10 +542,11 @@ static void settle(struct shared *shared, uint32_t threads) {
             sum.tags += shared->accounts[t * book->n + i].tags;
         }
         if (sum.keys != 0 && sum.keys != 1) {
-            mk_found(book->check, "key 0x%" PRIx64 " was added %" PRId64 " times more than it was removed", book->key[i],
-                     sum.keys);
+            mk_found(book->check, "key 0x%" PRIx64 " was added %" PRId64 " times more than it was removed",
+                     book->key[i], sum.keys);
         } else if (sum.keys == 0 && sum.tags) {
-            mk_found(book->check, "key 0x%" PRIx64 " is gone, but not every value written came back once", book->key[i]);
+            mk_found(book->check, "key 0x%" PRIx64 " is gone, but not every value written came back once",
+                     book->key[i]);
         }
         book->state[i] = (struct state){.tag = sum.tags, .present = sum.keys == 1};
     }
@@ -658,13 +661,15 @@ static void stable_read(struct mk_worker *worker, struct stable *stable) {
         struct mk_op op = {.code = ops % 8 ? MK_MAP_GET : MK_MAP_CONTAINS, .key = key};
         struct mk_result result = mk_subject_do(worker->subject, worker->me, &op);
         judge_status(worker->check, key, result.status);
-        if (result.status == MK_MISS) mk_found(worker->check, "misses key 0x%" PRIx64 ", which is always there", key);
+        if (result.status == MK_MISS) {
+            mk_found(worker->check, "misses key 0x%" PRIx64 ", which is always there", key);
+        }
         if (result.status != MK_HIT || op.code != MK_MAP_GET) continue;
         judge_value(worker->check, key, result.value);
         uint64_t version = result.value - mk_mix64(key);
         if (version < newest[i]) {
-            mk_found(worker->check, "key 0x%" PRIx64 " answers version %" PRIu64 " after version %" PRIu64, key, version,
-                     newest[i]);
+            mk_found(worker->check, "key 0x%" PRIx64 " answers version %" PRIu64 " after version %" PRIu64, key,
+                     version, newest[i]);
         }
         newest[i] = version;
         mk_worker_pace(worker);
@@ -769,7 +774,8 @@ static const struct mk_case map_cases[] = {
     {"growth", "up to 20000 keys and down to none, again and again", MK_GROWS, MK_FLOOR, NULL, run_growth},
     {"collisions", "10000 keys of one hash", MK_GROWS, MK_FLOOR, unless_colliding, run_collisions},
     {"batch", "batch and step agree in answers and contents", 0, MK_FLOOR, NULL, run_batch},
-    {"no_memory", "every single allocation refused: nothing changes, nothing leaks", 0, MK_FLOOR, NULL, run_no_memory},
+    {"no_memory", "every single allocation refused: nothing changes, nothing leaks", 0, MK_FLOOR, NULL,
+     run_no_memory},
     {"held", "a reader stays inside while everything changes", 0, MK_FLOOR, unless_holds, run_held},
     {"shared", "threads on shared keys: what was written comes back exactly once", MK_CONCURRENT, MK_FLOOR, NULL,
      run_shared},

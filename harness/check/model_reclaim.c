@@ -105,10 +105,15 @@ static void audit(struct cells *cells, struct mk_thread *me, uint64_t retired) {
     mk_subject_expect_count(&cells->subject, present);
     cells->walked = 0;
     cells->check->impl->walk(cells->subject.self, visit_cell, cells);
-    if (cells->walked != present) mk_found(cells->check, "walk finds %" PRIu64 " nodes, not %" PRIu64, cells->walked, present);
-    if (stat(cells, "retired") != retired || stat(cells, "retired") != stat(cells, "freed") + stat(cells, "unreclaimed")) {
-        mk_found(cells->check, "%" PRIu64 " nodes were retired; it reports %" PRIu64 " retired, %" PRIu64 " freed, %" PRIu64
-                               " unreclaimed", retired, stat(cells, "retired"), stat(cells, "freed"), stat(cells, "unreclaimed"));
+    if (cells->walked != present) {
+        mk_found(cells->check, "walk finds %" PRIu64 " nodes, not %" PRIu64, cells->walked, present);
+    }
+    if (stat(cells, "retired") != retired ||
+        stat(cells, "retired") != stat(cells, "freed") + stat(cells, "unreclaimed")) {
+        mk_found(cells->check,
+                 "%" PRIu64 " nodes were retired; it reports %" PRIu64 " retired, %" PRIu64 " freed, %" PRIu64
+                 " unreclaimed",
+                 retired, stat(cells, "retired"), stat(cells, "freed"), stat(cells, "unreclaimed"));
     }
     if (stat(cells, "peak_unreclaimed") < stat(cells, "unreclaimed")) {
         mk_found(cells->check, "reports a peak of %" PRIu64 " unreclaimed nodes while %" PRIu64 " are",
@@ -161,8 +166,10 @@ static void batch_round(struct cells *batch, struct cells *step, struct mk_rng *
                  mk_check_op(batch->check, code), by_batch.hits[code], by_step.hits[code]);
     }
     if (by_batch.sum != by_step.sum || by_batch.failed != by_step.failed) {
-        mk_found(batch->check, "batch sees tags that add up to 0x%" PRIx64 " and fails %" PRIu64 " times, step 0x%" PRIx64
-                               " and %" PRIu64, by_batch.sum, by_batch.failed, by_step.sum, by_step.failed);
+        mk_found(batch->check,
+                 "batch sees tags that add up to 0x%" PRIx64 " and fails %" PRIu64 " times, step 0x%" PRIx64
+                 " and %" PRIu64,
+                 by_batch.sum, by_batch.failed, by_step.sum, by_step.failed);
     }
 }
 
@@ -177,7 +184,9 @@ static void run_batch(struct mk_check *check) {
         for (unsigned round = 0; batch_in && step_in && round < 4; round++) {
             batch_round(&batch, &step, &rng, check->impl->batch, -1);
             for (int code = 0; code < MK_OPS_MAX; code++) {
-                if (check->impl->batch_of[code]) batch_round(&batch, &step, &rng, check->impl->batch_of[code], code);
+                if (check->impl->batch_of[code]) {
+                    batch_round(&batch, &step, &rng, check->impl->batch_of[code], code);
+                }
             }
         }
         if (batch_in) mk_subject_leave(&batch.subject, 0);
@@ -242,38 +251,51 @@ static void expect_bounded(struct mk_check *check, const char *when, bool idle, 
     uint64_t times = mk_check_ops(check, 400) + 100;
     uint64_t peak = peak_of(check, times, idle, held), peak_of_more = peak_of(check, 4 * times, idle, held);
     if (mk_check_failed(check) || peak_of_more <= 2 * peak + 64) return;
-    mk_found(check, "%s up to %" PRIu64 " nodes wait after %" PRIu64 " retirements, but %" PRIu64 " after four times as many",
+    mk_found(check,
+             "%s up to %" PRIu64 " nodes wait after %" PRIu64 " retirements, but %" PRIu64
+             " after four times as many",
              when, peak, times * 64, peak_of_more);
 }
 
 static void run_bounded(struct mk_check *check) {
     expect_bounded(check, "with one thread", false, false);
     if (!mk_check_failed(check)) expect_bounded(check, "with an idle registered thread", true, false);
-    if (!mk_check_failed(check) && check->caps & MK_BOUNDED) expect_bounded(check, "with a reader that stays inside", false, true);
+    if (!mk_check_failed(check) && check->caps & MK_BOUNDED) {
+        expect_bounded(check, "with a reader that stays inside", false, true);
+    }
 }
 
 /* A reader stands in a section. Until it leaves, no node is freed that was linked when it entered: all those
  * that are retired while every cell is replaced once. */
-static void run_held(struct mk_check *check) {
+static void hold_as(struct mk_check *check, uint32_t reader_id) {
     struct cells cells;
     if (open_cells(&cells, check, CELLS_MAX, (struct mk_subject_config){.threads_max = 2, .watched = true})) return;
-    struct mk_thread *reader = mk_subject_enter(&cells.subject, 0), *me = mk_subject_enter(&cells.subject, 1);
+    struct mk_thread *reader = mk_subject_enter(&cells.subject, reader_id);
+    struct mk_thread *me = mk_subject_enter(&cells.subject, 1 - reader_id);
     if (reader && me) {
         replace_all(&cells, me, 3);
         check->impl->hold(cells.subject.self, reader);
         uint64_t freed = stat(&cells, "freed"), waiting = stat(&cells, "unreclaimed");
         replace_all(&cells, me, 1);
         if (stat(&cells, "freed") - freed > waiting) {
-            mk_found(check, "%" PRIu64 " nodes waited when a reader entered; %" PRIu64 " were freed before it left, so some "
-                            "that it could reach", waiting, stat(&cells, "freed") - freed);
+            mk_found(check,
+                     "%" PRIu64 " nodes waited when a reader entered; %" PRIu64
+                     " were freed before it left, so some "
+                     "that it could reach",
+                     waiting, stat(&cells, "freed") - freed);
         }
         check->impl->unhold(cells.subject.self, reader);
         replace_all(&cells, me, 4);
         audit(&cells, me, 7 * cells.n);
     }
-    if (reader) mk_subject_leave(&cells.subject, 0);
-    if (me) mk_subject_leave(&cells.subject, 1);
+    if (reader) mk_subject_leave(&cells.subject, reader_id);
+    if (me) mk_subject_leave(&cells.subject, 1 - reader_id);
     mk_subject_close(&cells.subject);
+}
+
+static void run_held(struct mk_check *check) {
+    hold_as(check, 0);
+    hold_as(check, 1);
 }
 
 /* ---- cases of several threads ---------------------------------------------------------------- */
@@ -301,12 +323,14 @@ static void share_body(struct mk_worker *worker) {
         op.value = tag_of(op.key, ++version);
         struct mk_result result = mk_subject_do(worker->subject, worker->me, &op);
         if (result.status == MK_TORN) {
-            mk_found(worker->check, "a reader of cell %" PRIu64 " holds a node that has been freed (it reads 0x%" PRIx64 ")",
+            mk_found(worker->check,
+                     "a reader of cell %" PRIu64 " holds a node that has been freed (it reads 0x%" PRIx64 ")",
                      op.key, result.value);
         } else if (result.status > MK_HIT) {
             mk_found(worker->check, "cell %" PRIu64 " is refused although memory was not", op.key);
         } else if (result.status == MK_HIT && !belongs(op.key, result.value)) {
-            mk_found(worker->check, "cell %" PRIu64 " answers 0x%" PRIx64 ", which was never put there", op.key, result.value);
+            mk_found(worker->check, "cell %" PRIu64 " answers 0x%" PRIx64 ", which was never put there", op.key,
+                     result.value);
         }
         mk_worker_pace(worker);
         if (op.code != MK_RECLAIM_REPLACE) continue;
@@ -350,8 +374,8 @@ static void run_shared(struct mk_check *check) {
     }
 }
 
-/* Short-lived threads leave garbage behind, which those that stay have to adopt: after as many retirements
- * again, no more may wait than one thread alone keeps waiting. */
+/* Short-lived threads leave garbage behind, all the more as thread 0 stands in a section. Later it has to adopt
+ * that: after as many retirements again, no more may wait than one thread alone keeps waiting. */
 static void run_births(struct mk_check *check) {
     uint32_t threads = check->threads;
     struct sharing sharing = {.ops = 100, .writers = threads};
@@ -359,18 +383,22 @@ static void run_births(struct mk_check *check) {
     if (open_cells(&sharing.cells, check, 64, (struct mk_subject_config){.threads_max = threads})) return;
     sharing.account = mk_need(threads, sizeof *sharing.account);
     struct mk_thread *me = mk_subject_enter(&sharing.cells.subject, 0);
+    if (me) check->impl->hold(sharing.cells.subject.self, me);
     for (uint64_t time = 0; me && time < times && !mk_check_failed(check); time++) {
         mk_subject_run(&sharing.cells.subject, 1, threads - 1, check->seed + time, share_body, &sharing);
         retired += settle(&sharing, threads);
     }
+    if (me) check->impl->unhold(sharing.cells.subject.self, me);
     if (me && !mk_check_failed(check)) {
         uint64_t alone = peak_of(check, 100, false, false), again = retired / 64 + 1, fresh = 0;
         for (uint64_t i = 0; i < 64; i++) fresh += !sharing.cells.state[i].present;
         replace_all(&sharing.cells, me, again);
         uint64_t waiting = stat(&sharing.cells, "unreclaimed");
         if (waiting > 2 * alone + 64 && !(check->caps & MK_NEVER_FREES)) {
-            mk_found(check, "garbage of threads that have gone is not adopted: %" PRIu64 " nodes wait, where one thread "
-                            "alone keeps %" PRIu64, waiting, alone);
+            mk_found(check,
+                     "garbage of threads that have gone is not adopted: %" PRIu64 " nodes wait, where one thread "
+                     "alone keeps %" PRIu64,
+                     waiting, alone);
         }
         audit(&sharing.cells, me, retired + again * 64 - fresh);
     }
@@ -380,20 +408,22 @@ static void run_births(struct mk_check *check) {
 }
 
 static const char *unless_sections_protect(const struct mk_check *check) {
-    return check->caps & MK_UNLINKED_OK && check->impl->hold ? NULL : "a section alone protects no node";
+    return check->caps & MK_UNLINKED_OK ? NULL : "a section alone protects no node";
 }
 
 static const struct mk_case reclaim_cases[] = {
     {"model", "random operations of one thread, each answered as the model says", 0, 0, NULL, run_model},
     {"batch", "batch and step agree", 0, 0, NULL, run_batch},
-    {"no_memory", "every single allocation refused: nothing changes, nothing leaks", 0, MK_FLOOR, NULL, run_no_memory},
+    {"no_memory", "every single allocation refused: nothing changes, nothing leaks", 0, MK_FLOOR, NULL,
+     run_no_memory},
     {"bounded", "what waits to be freed does not grow with what was retired", 0, MK_FLOOR | MK_NEVER_FREES, NULL,
      run_bounded},
-    {"held", "what a reader that stays inside could hold is not freed", 0, MK_FLOOR, unless_sections_protect, run_held},
+    {"held", "what a reader that stays inside could hold is not freed", 0, MK_FLOOR, unless_sections_protect,
+     run_held},
     {"shared", "readers beside writers: no freed node is read, no tag is lost", MK_CONCURRENT, MK_FLOOR, NULL,
      run_shared},
     {"births", "short-lived threads: what they retired is adopted", MK_CONCURRENT, MK_FLOOR, NULL, run_births},
     {.name = NULL}};
 
-MK_MODEL(reclaim, .names = {"enter_leave", "read", "replace"}, .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_reclaim,
-         .describe = describe_state, .cases = reclaim_cases);
+MK_MODEL(reclaim, .names = {"enter_leave", "read", "replace"}, .state_bytes = sizeof(struct state), .part = part_of,
+         .answer = answer_reclaim, .describe = describe_state, .cases = reclaim_cases);

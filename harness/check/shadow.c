@@ -49,8 +49,10 @@ int mk_shadow_remove(struct mk_shadow *shadow, const void *at, size_t bytes, siz
     }
     int failed = 0;
     if (block->bytes != bytes || block->align != align) {
-        failed = mk_fail(err, "a block of %zu bytes at a multiple of %zu is freed as one of %zu bytes at a multiple "
-                              "of %zu", block->bytes, block->align, bytes, align);
+        failed = mk_fail(err,
+                         "a block of %zu bytes at a multiple of %zu is freed as one of %zu bytes at a multiple "
+                         "of %zu",
+                         block->bytes, block->align, bytes, align);
     }
     shadow->count--;
     shadow->bytes -= block->bytes;

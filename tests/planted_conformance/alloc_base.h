@@ -106,8 +106,8 @@ __attribute__((unused)) static uint64_t base_count(struct mk_alloc *alloc) {
 }
 
 /* Everything but what the files beside it break. */
-#define BASE                                                                                                    \
-    .summary = "planted", .caps = MK_GROWS | MK_CHECKS_FREE | MK_CONCURRENT | MK_CROSS_FREE, .create = base_create, \
-    .destroy = base_destroy
+#define BASE                                                                                 \
+    .summary = "planted", .caps = MK_GROWS | MK_CHECKS_FREE | MK_CONCURRENT | MK_CROSS_FREE, \
+    .create = base_create, .destroy = base_destroy
 
 #endif

@@ -5,7 +5,8 @@
  */
 #include "alloc_base.h"
 
-static void short_batch(void *self, struct mk_thread *me, const uint64_t *stream, size_t n, struct mk_tally *tally) {
+static void short_batch(void *self, struct mk_thread *me, const uint64_t *stream, size_t n,
+                        struct mk_tally *tally) {
     mk_alloc_batch_any(self, me, stream, n - 1, tally);
 }
 

@@ -79,7 +79,8 @@ __attribute__((unused)) static void base_grow(struct mk_map *map, struct mk_thre
     mk_mem_free(map->mem, me, old, buckets * sizeof *old, 8);
 }
 
-__attribute__((unused)) static bool base_get(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_value *value) {
+__attribute__((unused)) static bool base_get(struct mk_map *map, struct mk_thread *me, uint64_t key,
+                                             mk_value *value) {
     (void)me;
     pthread_mutex_lock(&map->lock);
     struct node *node = *base_find(map, key);
@@ -136,7 +137,9 @@ __attribute__((unused)) static uint64_t base_count(struct mk_map *map) {
 
 __attribute__((unused)) static void base_walk(struct mk_map *map, mk_visit_fn *visit, void *arg) {
     for (uint64_t i = 0; i < map->buckets; i++) {
-        for (struct node *node = map->bucket[i]; node; node = node->next) visit(arg, node->key, node->value.word[0]);
+        for (struct node *node = map->bucket[i]; node; node = node->next) {
+            visit(arg, node->key, node->value.word[0]);
+        }
     }
 }
 

@@ -5,7 +5,8 @@
  */
 #include "map_base.h"
 
-static void wrong_batch(void *self, struct mk_thread *me, const uint64_t *stream, size_t n, struct mk_tally *tally) {
+static void wrong_batch(void *self, struct mk_thread *me, const uint64_t *stream, size_t n,
+                        struct mk_tally *tally) {
     mk_map_batch_get(self, me, stream, n - 1, tally);
     mk_map_batch_remove(self, me, stream + n - 1, 1, tally);
 }

@@ -26,8 +26,8 @@ struct mk_reclaim {
     uint64_t retired, freed, peak;
 };
 
-__attribute__((unused)) static int base_create(struct mk_reclaim **out, struct mk_mem *mem, const struct mk_config *cfg,
-                                               struct mk_err *err) {
+__attribute__((unused)) static int base_create(struct mk_reclaim **out, struct mk_mem *mem,
+                                               const struct mk_config *cfg, struct mk_err *err) {
     if (cfg->threads_max > THREADS_MAX) return mk_fail(err, "%d threads at most", THREADS_MAX);
     struct mk_reclaim *smr = mk_mem_zalloc(mem, NULL, sizeof *smr, 8);
     if (!smr) return mk_fail(err, "no memory for the reclaimer");
@@ -98,7 +98,7 @@ __attribute__((unused)) static void base_leave(struct mk_reclaim *smr, struct mk
 }
 
 __attribute__((unused)) static mk_link base_protect(struct mk_reclaim *smr, struct mk_thread *me, unsigned slot,
-                                                    MK_ATOMIC(mk_link) *source) {
+                                                    MK_ATOMIC(mk_link) * source) {
     (void)smr, (void)me, (void)slot;
     mk_link link = atomic_load_explicit(source, memory_order_acquire);
 #ifdef SLOW_READERS
@@ -136,12 +136,13 @@ __attribute__((unused)) static void base_flush(struct mk_reclaim *smr, struct mk
 }
 
 __attribute__((unused)) static size_t base_stats(struct mk_reclaim *smr, struct mk_stat *out, size_t room) {
-    return mk_reclaim_report(smr->retired, smr->freed, smr->peak, smr->peak * sizeof(struct mk_reclaim_node), out, room);
+    return mk_reclaim_report(smr->retired, smr->freed, smr->peak, smr->peak * sizeof(struct mk_reclaim_node), out,
+                             room);
 }
 
 /* Everything but what the files beside it break. */
-#define BASE                                                                                              \
-    .summary = "planted", .caps = MK_UNLINKED_OK, .create = base_create, .destroy = base_destroy,         \
+#define BASE                                                                                      \
+    .summary = "planted", .caps = MK_UNLINKED_OK, .create = base_create, .destroy = base_destroy, \
     .thread_enter = base_thread_enter, .enter = base_enter, .protect = base_protect
 
 #endif

@@ -1,5 +1,4 @@
-/* reclaim_too_early - frees what is retired when its own section ends: readers find it spoiled. Elsewhere sanitizers
- * say so first.
+/* reclaim_too_early - frees what is retired when its own section ends: readers find it spoiled.
  *
  * case: shared
  * says: cell

@@ -1,0 +1,88 @@
+/* worker.c - see worker.h. */
+#include "worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "build_info.h"
+#include "registry.h"
+#include "run.h"
+#include "stacks.h"
+
+struct pipe_sink {
+    int fd;
+};
+
+static void send_frame(void *arg, uint32_t type, void *sample) {
+    struct pipe_sink *sink = arg;
+    struct mk_err err;
+    /* Nobody listens any more: whoever started this worker is gone. */
+    if (mk_wire_send(sink->fd, type, sample, &err)) _exit(6);
+    mk_record_free(mk_frame_record(type), sample);
+}
+
+uint64_t mk_worker_build_id(void) {
+    const struct mk_build_info *build = mk_build_info();
+    uint64_t hash = 0xcbf29ce484222325u;
+    const char *texts[] = {build->version, build->commit, build->flags, build->flavour, build->compiler};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        for (const char *c = texts[i] ? texts[i] : ""; *c; c++) hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
+    }
+    return hash ^ build->header_hash;
+}
+
+/* Waits for a frame of one type. */
+static void *expect_frame(struct mk_wire_in *in, uint32_t wanted, struct mk_err *err) {
+    uint32_t type;
+    void *obj;
+    for (;;) {
+        int got = mk_wire_next(in, &type, &obj, err);
+        if (got < 0) return NULL;
+        if (got && type == wanted) return obj;
+        if (got) {
+            mk_fail(err, "a %s frame came, a %s was due", mk_frame_name(type), mk_frame_name(wanted));
+            return NULL;
+        }
+        if (mk_wire_fill(in, err) <= 0) {
+            mk_fail(err, "the conductor is gone");
+            return NULL;
+        }
+    }
+}
+
+static int complain(const struct mk_err *err) {
+    fprintf(stderr, "memkit-bench worker: %s\n", err->text);
+    return 6;
+}
+
+int mk_worker_main(int in_fd, int out_fd) {
+    struct mk_wire_in in = {in_fd, NULL, 0, 0};
+    struct pipe_sink pipe = {out_fd};
+    struct mk_run_sink sink = {&pipe, send_frame, NULL};
+    struct mk_topo *topo;
+    struct mk_err err = {{0}};
+    mk_stacks_install();
+    if (mk_topo_load(&topo, &err)) return complain(&err);
+    /* Twice: before the plan, which another version could not read, and once its plug-ins are loaded. */
+    struct mk_hello hello = {mk_worker_build_id(), 0, mk_wire_digest(), (uint64_t)getpid()};
+    if (mk_wire_send(out_fd, MK_FRAME_HELLO, &hello, &err)) return complain(&err);
+    struct mk_plan *plan = expect_frame(&in, MK_FRAME_PLAN, &err);
+    if (!plan) return complain(&err);
+    for (size_t i = 0; i < plan->plugins_n; i++) {
+        if (mk_registry_load(plan->plugins[i], &err)) return complain(&err);
+    }
+    hello.registry_digest = mk_registry_digest();
+    if (mk_wire_send(out_fd, MK_FRAME_HELLO, &hello, &err)) return complain(&err);
+    struct mk_order *order = expect_frame(&in, MK_FRAME_ORDER, &err);
+    if (!order) return complain(&err);
+    if (mk_run_order(plan, order, topo, &sink, &err)) return complain(&err);
+    if (mk_wire_send(out_fd, MK_FRAME_DONE, NULL, &err)) return complain(&err);
+    mk_record_free(&mk_plan_record, plan);
+    mk_record_free(&mk_order_record, order);
+    free(plan);
+    free(order);
+    mk_wire_in_free(&in);
+    mk_topo_free(topo);
+    return 0;
+}
