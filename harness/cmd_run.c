@@ -39,8 +39,26 @@ static char *default_path(const char *name) {
     struct tm utc;
     gmtime_r(&now, &utc);
     strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
-    mkdir("results", 0777);
     return mk_need_format("results/%s-%s.json", name && *name ? name : "workload", stamp);
+}
+
+/* Settles where the result goes before anything is measured: its folder is made if its parent is there. */
+static int settle_out(struct run *run, struct mk_err *err) {
+    struct stat status;
+    run->out = run->options.out ? mk_need_text(run->options.out) : default_path(run->workload.name);
+    char *folder = mk_need_text(run->out), *slash = strrchr(folder, '/');
+    int failed = 0;
+    if (slash && slash > folder) {
+        *slash = '\0';
+        mkdir(folder, 0777);
+        if (stat(folder, &status) || !S_ISDIR(status.st_mode)) {
+            failed = mk_fail(err, "cannot write %s: there is no folder %.150s", run->out, folder);
+        } else if (access(folder, W_OK)) {
+            failed = mk_fail(err, "cannot write %s: folder %.150s is not writable", run->out, folder);
+        }
+    }
+    free(folder);
+    return failed;
 }
 
 /* The program of another flavour stands beside this one's folder: build/<flavour>/memkit-bench. */
@@ -191,7 +209,6 @@ static int measure(struct run *run) {
     mk_result_environment(&run->result, &env);
     mk_result_close(&run->result, ended == 0);
     if (ended < 0) return fail(&err, MK_EXIT_BROKEN);
-    run->out = run->options.out ? mk_need_text(run->options.out) : default_path(run->workload.name);
     if (mk_result_write(&run->result, run->out, &err)) return fail(&err, MK_EXIT_BROKEN);
     if (show_tables(run, &err)) return fail(&err, MK_EXIT_BROKEN);
     return status_of(run, ended);
@@ -218,6 +235,8 @@ int mk_cmd_run(int argc, char **argv) {
     } else if (find_worker(&run, &err)) {
         status = fail(&err, MK_EXIT_BROKEN);
     } else if (mk_plan_make(&run.workload, run.topo, &run.options.plan, &run.plan, &err)) {
+        status = fail(&err, MK_EXIT_USAGE);
+    } else if (settle_out(&run, &err)) {
         status = fail(&err, MK_EXIT_USAGE);
     } else {
         status = measure(&run);

@@ -229,7 +229,7 @@ static const struct mk_field workload_fields[] = {
     {WITH_TYPE(RAW, mk_workload, sweep),
      .help = "Keys to vary: an object of dotted keys (\"keys.count\", \"groups.writers.share\") and lists of "
              "values; every combination is run."},
-    {WITH_TYPE(RAW, mk_workload, expect), .help = "Claims that the run puts to the test."},
+    {WITH_TYPE(RAW, mk_workload, expect), .help = "Claims about the figures; kept in the result word for word, judged by nothing in this version."},
     {WITH_TYPE(U64, mk_workload, seed), .preset = "1",
      .help = "Everything random is made from it: the same seed, the same operations."},
     {WITH_TYPE(TEXT, mk_workload, text), .flags = MK_FIELD_INTERNAL, .help = "The file."},

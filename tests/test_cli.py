@@ -277,8 +277,11 @@ def test_an_interrupt_keeps_what_was_measured(case):
 def test_a_place_that_cannot_be_written_is_said(case):
     path = case.file("w.json", workload(impls=["map/mutex"]))
     run = case.run(path, "-o", "/no/such/folder/r.json")
-    equal(run.returncode, 6)
+    equal(run.returncode, 2)
     contains(run.stderr, "/no/such/folder")
+    run = case.run(path, "-o", "new/r.json", "--quiet")
+    equal(run.returncode, 0, run.stderr)
+    assert os.path.exists(os.path.join(case.folder, "new/r.json"))
 
 
 def test_a_full_disk_is_said_and_leaves_the_old_file(case):

