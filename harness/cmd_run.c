@@ -199,6 +199,10 @@ static int measure(struct run *run) {
         mk_record_free(&mk_env_record, &env);
         return MK_EXIT_UNMEASURED;
     }
+    if (settle_out(run, &err)) {
+        mk_record_free(&mk_env_record, &env);
+        return fail(&err, MK_EXIT_USAGE);
+    }
     conduct.worker = run->worker;
     conduct.other_build = run->worker != NULL;
     conduct.in_process = run->options.in_process;
@@ -235,8 +239,6 @@ int mk_cmd_run(int argc, char **argv) {
     } else if (find_worker(&run, &err)) {
         status = fail(&err, MK_EXIT_BROKEN);
     } else if (mk_plan_make(&run.workload, run.topo, &run.options.plan, &run.plan, &err)) {
-        status = fail(&err, MK_EXIT_USAGE);
-    } else if (settle_out(&run, &err)) {
         status = fail(&err, MK_EXIT_USAGE);
     } else {
         status = measure(&run);
