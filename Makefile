@@ -131,4 +131,4 @@ $(B)/inputs: FORCE
 	@echo '$(harness) $(UNITS) $(LDFLAGS) $(libs)' | { $(call keep,$@); }
 FORCE:
 .PHONY: all objects tests units so demo check check-all bench fuzz setup install uninstall clean help FORCE
--include $(patsubst %.o,%.d,$(harness) $(UNITS) $(SO_UNITS)) $(wildcard $(B)/tests/*.d)
+-include $(patsubst %.o,%.d,$(harness) $(UNITS) $(SO_UNITS)) $(wildcard $(B)/tests/*.d $(B)/tests/*/*.d)

@@ -2,6 +2,7 @@
  * registry; what comes out is canonical, so that one composition has one identity. */
 #include "compose.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "record.h"
@@ -194,12 +195,14 @@ static int param_value(const struct mk_impl *impl, const struct mk_param *param,
     }
     char digits[24];
     char *end = digits;
+    errno = 0;
     if (length && length < sizeof digits) {
         memcpy(digits, word, length);
         digits[length] = '\0';
         *value = strtoull(digits, &end, 10);
     }
-    if (!length || length >= sizeof digits || *end || digits[0] == '-' || *value < param->min || *value > param->max) {
+    bool number = length && errno == 0 && length < sizeof digits && !*end && digits[0] >= '0' && digits[0] <= '9';
+    if (!number || *value < param->min || *value > param->max) {
         return mk_fail(err, "%s/%s: %s is a whole number from %llu to %llu, not \"%.*s\"", impl->kind->name,
                        impl->name, param->name, (unsigned long long)param->min, (unsigned long long)param->max,
                        (int)length, word);
@@ -216,6 +219,7 @@ static void preset_params(const struct mk_impl *impl, uint64_t *values) {
 
 /* Reads "a=1,b=x" over the defaults. */
 static int read_params(const struct mk_impl *impl, const char *text, uint64_t *values, struct mk_err *err) {
+    unsigned named = 0; /* bits */
     preset_params(impl, values);
     while (text && *text) {
         size_t length = strcspn(text, ","), name = strcspn(text, "=,");
@@ -229,6 +233,10 @@ static int read_params(const struct mk_impl *impl, const char *text, uint64_t *v
             for (size_t k = 0; k < n; k++) names[k] = impl->params[k].name;
             return unknown(err, what, word, names, n);
         }
+        if (named >> i & 1) {
+            return mk_fail(err, "%s/%s: %s has two values", impl->kind->name, impl->name, impl->params[i].name);
+        }
+        named |= 1u << i;
         if (text[name] != '=') {
             return mk_fail(err, "%s/%s: %s wants a value, as in [%s=%s]", impl->kind->name, impl->name,
                            impl->params[i].name, impl->params[i].name, impl->params[i].preset);
@@ -299,7 +307,8 @@ static const char *part_named(const char *parts, const char *kind, size_t *lengt
 }
 
 static bool is_glob(const struct spec *spec) {
-    return strcmp(spec->name, "*") == 0 || (spec->params && strcmp(spec->params, "*") == 0);
+    return strcmp(spec->name, "*") == 0 || (spec->params && strcmp(spec->params, "*") == 0) ||
+           (spec->inner && is_glob(spec->inner));
 }
 
 /* Whether a unit has the compiled-in parts that the pattern asks for, defaults elsewhere. */
@@ -471,6 +480,33 @@ static int add_unit(const struct mk_impl *unit, const struct spec *spec, const s
     return 0;
 }
 
+/* Refuses what would otherwise be passed over: two parts of one kind, memory in brackets where nothing is wrapped,
+ * parameters of parts that are compiled in. */
+static int check_spec(const struct spec *spec, struct mk_err *err) {
+    bool allocates = strcmp(spec->kind, "alloc") == 0;
+    if (spec->inner && !allocates) {
+        return mk_fail(err, "%s/%s wraps nothing: memory is named behind a +, as in %s/%s+%s/%s", spec->kind, spec->name,
+                       spec->kind, spec->name, spec->inner->kind, spec->inner->name);
+    }
+    for (size_t i = 0; i < spec->parts; i++) {
+        const struct spec *part = spec->part[i];
+        bool compiled = strcmp(part->kind, "alloc") != 0;
+        if (!compiled && allocates) {
+            return mk_fail(err, "%s/%s takes no alloc part: what it wraps is named in brackets", spec->kind, spec->name);
+        }
+        if (compiled && (part->params || part->inner)) {
+            return mk_fail(err, "%s/%s is compiled in, and takes neither [...] nor (...)", part->kind, part->name);
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(spec->part[k]->kind, part->kind) == 0) {
+                return mk_fail(err, "%s/%s and %s/%s are parts of one kind: name one", spec->part[k]->kind,
+                               spec->part[k]->name, part->kind, part->name);
+            }
+        }
+    }
+    return 0;
+}
+
 /* Whether the named parts exist for this implementation; says what does, if not. */
 static int check_parts(const struct mk_impl *plain, const struct spec *spec, struct mk_err *err) {
     for (size_t i = 0; i < spec->parts; i++) {
@@ -527,7 +563,7 @@ int mk_compose(const char *pattern, uint32_t value_bytes, struct mk_composition 
         unknown_kind(err, spec->kind);
         goto done;
     }
-    if (memory_choices(spec, &memory, &memory_n, err)) goto done;
+    if (check_spec(spec, err) || memory_choices(spec, &memory, &memory_n, err)) goto done;
     if (strcmp(spec->name, "*") != 0) {
         if (!mk_registry_find(spec->kind, spec->name, "", 0)) {
             unknown_name(err, spec->kind, spec->name);

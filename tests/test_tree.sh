@@ -58,7 +58,7 @@ check 'a deleted file is gone after make' drops map/newer
 cp impl/map/mutex.c impl/map/twin.c
 check 'a copy that keeps the name is refused, both named' says 'impl/map/twin.c registers the name "mutex"'
 rm impl/map/twin.c
-mkdir impl/peers/map
+mkdir -p impl/peers/map
 {
     echo '/* needs: hwloc | libhwloc-dev */'
     cat impl/map/mutex.c

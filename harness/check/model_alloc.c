@@ -311,6 +311,22 @@ static void run_orders(struct mk_check *check) {
     each_object(check, (uint32_t)mk_check_ops(check, 2000), in_orders);
 }
 
+static const char *unless_general(const struct mk_check *check) {
+    return check->caps & MK_FIXED_SIZE ? "serves blocks of one size" : NULL;
+}
+
+static void take_crumbs(struct holder *holder, struct mk_rng *rng) {
+    (void)rng;
+    for (uint32_t slot = 0; slot < holder->slots && !mk_check_failed(holder->check); slot++) {
+        take(holder, slot, false, 1, 0);
+    }
+}
+
+/* Blocks of one byte fill what an allocator takes from its parent to the last one: none may lie behind it. */
+static void run_crumbs(struct mk_check *check) {
+    each_object(check, 70000, take_crumbs);
+}
+
 /* ---- memory given back ----------------------------------------------------------------------- */
 
 static void reset(struct holder *holder) {
@@ -808,6 +824,8 @@ static const struct mk_case alloc_cases[] = {
     {"blocks", "random blocks of one thread: alone, aligned, whole, zeroed, counted", 0, MK_FLOOR, NULL,
      run_blocks},
     {"orders", "many blocks, freed in several orders", 0, MK_FLOOR, NULL, run_orders},
+    {"crumbs", "blocks of one byte, up to the end of what the parent gave", 0, MK_FLOOR, unless_general,
+     run_crumbs},
     {"reset", "all blocks dropped at once, and built up again in the same memory", 0, MK_FLOOR, unless_resets,
      run_reset},
     {"reuse", "freed blocks are used again", 0, MK_FLOOR | MK_BULK_FREE, NULL, run_reuse},
