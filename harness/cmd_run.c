@@ -9,6 +9,7 @@
 #include "conduct.h"
 #include "counter.h"
 #include "options.h"
+#include "registry.h"
 #include "table.h"
 
 struct run {
@@ -113,7 +114,7 @@ static void begin_result(struct run *run, struct mk_env *env) {
     run->ask.root = "";
     run->ask.threads = most_threads(&run->plan);
     run->ask.counters = run->workload.counters_n != 0;
-    run->ask.allocators = strcmp(run->workload.kind, "alloc") == 0;
+    run->ask.allocators = mk_kind_has_blocks(mk_registry_kind(run->workload.kind));
     mk_env_read(&run->ask, env);
     mk_env_begin(&run->ask, &run->span);
     char *text = machine_text(run->topo, env);

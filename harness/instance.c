@@ -7,10 +7,6 @@
 #include "ops.h"
 #include "registry.h"
 
-static bool is_alloc(const struct mk_impl *impl) {
-    return impl->as_mem != NULL;
-}
-
 static int compose_one(struct mk_instance *instance, const struct mk_instance_config *config, struct mk_err *err) {
     struct mk_composition *list = NULL;
     size_t n = 0;
@@ -47,7 +43,7 @@ static int open_self(struct mk_instance *instance, uint32_t i, const struct mk_i
     if (!instance->memory[i]) return -1;
     /* What grows is not told how large it will be: growing is part of what it does. */
     bool told = !(instance->impl->caps & MK_GROWS) || instance->impl->kind->dense_keys;
-    cfg.capacity = is_alloc(instance->impl) ? w->blocks.live : told ? w->keys.count : 0;
+    cfg.capacity = mk_kind_has_blocks(instance->impl->kind) ? w->blocks.live : told ? w->keys.count : 0;
     cfg.seed = config->seed;
     cfg.params = instance->composition.params;
     cfg.threads_max = config->threads;
@@ -74,7 +70,7 @@ int mk_instance_open(struct mk_instance *instance, const struct mk_instance_conf
     instance->memory = mk_need(instance->selves, sizeof *instance->memory);
     instance->me = mk_need(config->threads, sizeof *instance->me);
     for (uint32_t t = 0; t < config->threads; t++) instance->me[t].id = t;
-    if (is_alloc(instance->impl)) open_blocks(instance, &config->point->workload);
+    if (mk_kind_has_blocks(instance->impl->kind)) open_blocks(instance, &config->point->workload);
     for (uint32_t i = 0; i < instance->selves; i++) {
         struct mk_err why = {{0}};
         if (open_self(instance, i, config, &why)) {

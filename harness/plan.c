@@ -237,7 +237,7 @@ static char *cell_reason(const struct mk_composition *c, const struct mk_plan_po
     if (impl->key_limit && impl->key_limit < point->workload.keys.count) {
         return mk_need_format("takes keys below %llu only", (unsigned long long)impl->key_limit);
     }
-    if (strcmp(impl->kind->name, "alloc") == 0 && !(impl->caps & MK_FLOOR)) {
+    if (mk_kind_has_blocks(impl->kind) && !(impl->caps & MK_FLOOR)) {
         char *reason = alloc_reason(impl, point, threads > 1 && !per_thread);
         if (reason) return reason;
     }
@@ -263,7 +263,7 @@ static double guess_op_ns(uint64_t elements) {
 }
 
 static uint64_t elements_of(const struct mk_workload *w, uint32_t threads) {
-    return strcmp(w->kind, "alloc") == 0 ? w->blocks.live * threads
+    return mk_kind_has_blocks(mk_registry_kind(w->kind)) ? w->blocks.live * threads
                                          : (uint64_t)((double)w->keys.count * w->prefill.frac);
 }
 
@@ -291,7 +291,7 @@ static void expect_cell(struct mk_cell *cell, const struct mk_impl *impl, const 
     cell->kept = !cell->floor && fill_ns > 5 * run_ns;
     cell->expected_ns = run_ns + 1e6 * (double)w->warmup_ms + stream_ns +
                         (cell->kept ? fill_ns / (double)(w->rounds ? w->rounds : 1) : fill_ns);
-    uint64_t of_block = strcmp(w->kind, "alloc") == 0 ? w->blocks.max_bytes : 0;
+    uint64_t of_block = mk_kind_has_blocks(mk_registry_kind(w->kind)) ? w->blocks.max_bytes : 0;
     cell->expected_bytes = elements * (w->value_bytes + 56 + of_block) + (uint64_t)(8 * words);
 }
 

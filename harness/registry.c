@@ -74,7 +74,7 @@ static int check_impl(const struct mk_impl *impl, struct mk_err *err) {
                            impl->kind->name, impl->name, op->name);
         }
     }
-    if (impl->offers & 1u << 0 && strcmp(impl->kind->name, "map") == 0 && (!impl->count || !impl->walk)) {
+    if (impl->must_count && (!impl->count || !impl->walk)) {
         return mk_fail(err, "%s: %s/%s lacks .count or .walk", impl->file, impl->kind->name, impl->name);
     }
     return 0;
@@ -198,6 +198,13 @@ const struct mk_op_desc *mk_kind_op(const struct mk_kind *kind, const char *name
         if (strcmp(op->name, name) == 0) return op;
     }
     return NULL;
+}
+
+bool mk_kind_has_blocks(const struct mk_kind *kind) {
+    for (const struct mk_op_desc *op = kind->ops; op->name; op++) {
+        if (op->operand == MK_OPERAND_BLOCK) return true;
+    }
+    return false;
 }
 
 /* FNV-1a over what decides which code an identity names. */

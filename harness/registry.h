@@ -33,6 +33,9 @@ const struct mk_kind *mk_registry_kind(const char *name);
 /* Returns the operation a workload file calls `name`, or NULL. */
 const struct mk_op_desc *mk_kind_op(const struct mk_kind *kind, const char *name);
 
+/* Returns whether the kind's operations work on blocks of memory instead of keys. */
+bool mk_kind_has_blocks(const struct mk_kind *kind);
+
 /* Digest over all identities and their files' flags: conductor and worker must agree. */
 uint64_t mk_registry_digest(void);
 

@@ -5,14 +5,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* ---- from the workload's words to the generators' ------------------------------------------ */
+#include "registry.h"
 
-static bool is_alloc(const struct mk_kind *kind) {
-    for (const struct mk_op_desc *op = kind->ops; op->name; op++) {
-        if (op->operand == MK_OPERAND_BLOCK) return true;
-    }
-    return false;
-}
+/* ---- from the workload's words to the generators' ------------------------------------------ */
 
 static struct mk_keys_config keys_config(const struct mk_kind *kind, const struct mk_workload_keys *keys,
                                          uint64_t fresh_from) {
@@ -138,7 +133,7 @@ static void fill_prefill(const struct job *job) {
     struct mk_words *words = &job->streams->prefill[job->thread];
     const struct mk_stage *stage = &job->streams->phase[0];
     const struct mk_ops *ops = &stage->ops[stage->group_of[job->thread]];
-    if (is_alloc(config->kind)) {
+    if (mk_kind_has_blocks(config->kind)) {
         words->n = mk_prefill_blocks_count(ops);
         words->at = mk_need(words->n + 1, sizeof *words->at);
         mk_prefill_blocks(ops, (enum mk_prefill_order)w->prefill.order,
@@ -219,7 +214,7 @@ static size_t age_words(const struct mk_streams_config *config, const struct mk_
         if (ops->type[i].role == MK_ROLE_GIVE || ops->type[i].role == MK_ROLE_TAKE) return 0;
     }
     if (!changes) return 0;
-    if (is_alloc(config->kind)) return w->prefill.age_ops == MK_AGE_TWICE ? 4 * w->blocks.live : w->prefill.age_ops;
+    if (mk_kind_has_blocks(config->kind)) return w->prefill.age_ops == MK_AGE_TWICE ? 4 * w->blocks.live : w->prefill.age_ops;
     uint64_t all = w->prefill.age_ops == MK_AGE_TWICE ? 2 * w->keys.count : w->prefill.age_ops;
     return mk_split(all, thread + 1, config->threads) - mk_split(all, thread, config->threads);
 }
@@ -230,7 +225,7 @@ int mk_streams_make(struct mk_streams *streams, const struct mk_streams_config *
     streams->kind = config->kind;
     streams->point = point;
     streams->threads = config->threads;
-    streams->refills = is_alloc(config->kind);
+    streams->refills = mk_kind_has_blocks(config->kind);
     streams->prefill = mk_need(config->threads, sizeof *streams->prefill);
     streams->phase = mk_need(point->phases_n, sizeof *streams->phase);
     if (open_stage(&streams->age, config, &point->phases[0], 0, err)) return -1;

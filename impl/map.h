@@ -411,6 +411,7 @@ MK_DOOR void mk_map_describe(struct mk_impl *impl) {
                    (mk_map_here.insert_if_absent ? 1u << MK_MAP_INSERT_IF_ABSENT : 0) |
                    (mk_map_here.update ? 1u << MK_MAP_UPDATE : 0) | (mk_map_here.scan ? 1u << MK_MAP_SCAN : 0);
     impl->must_offer = 1u << MK_MAP_GET | 1u << MK_MAP_PUT | 1u << MK_MAP_REMOVE;
+    impl->must_count = true;
     impl->progress[MK_MAP_GET] = (uint8_t)mk_map_here.progress.get;
     impl->progress[MK_MAP_PUT] = (uint8_t)mk_map_here.progress.put;
     impl->progress[MK_MAP_REMOVE] = (uint8_t)mk_map_here.progress.remove;

@@ -296,6 +296,7 @@ struct mk_impl {
     uint32_t value_bytes; /* map: the instantiation; 0 elsewhere */
     uint32_t offers;      /* bit per operation code */
     uint32_t must_offer;  /* those a registration may not leave out */
+    bool must_count;      /* nor may it leave out count and walk */
     uint8_t progress[MK_OPS_MAX];
 
     int (*create)(void **self, struct mk_mem *mem, const struct mk_config *cfg, struct mk_err *err);
