@@ -36,7 +36,9 @@ struct mk_retire {
 
 MK_INLINE void mk_retire_now(const struct mk_retire *how, struct mk_thread *me, void *node) {
 #ifdef MK_MEM_DIRECT
-    mk_direct_free(how, me, node, how->bytes, 0); /* freeing is memory's business, cache or not */
+    /* Counted as memory, dispose included. So the disassembly test does not see that call through a
+     * pointer: it is made when a table that a resize has replaced is freed, and never in a get. */
+    mk_direct_free(how, me, node, how->bytes, 0);
 #else
     if (MK_LIKELY(how->cache != NULL)) {
         mk_mem_cache_free(how->cache, me, node);
