@@ -33,12 +33,13 @@ libs = $(package_libs) $(PEER_LIBS) -ldl -lm -pthread
 # Of a plug-in: only mk_plugin is seen from outside.
 so_flags = -fPIC -fvisibility=hidden -DMK_PLUGIN -DMK_HEADER_HASH=$(shell scripts/build_info hash)u
 
-harness := $(patsubst %.c,$(B)/%.o,$(wildcard harness/*.c harness/*/*.c))
+harness := $(patsubst %.c,$(B)/%.o,$(wildcard harness/*.c harness/*/*.c workloads/scenarios/*.c))
 parts_of_tests = $(filter-out %/harness/main.o,$(harness)) $(UNITS) $(B)/inputs
 tests := $(patsubst %.c,$(B)/%,$(filter-out tests/test_main.c,$(wildcard tests/test_*.c)))
 fuzzers := $(patsubst %.c,$(B)/%,$(filter-out tests/fuzz_main.c,$(wildcard tests/fuzz_*.c)))
 stubs := $(patsubst %.c,$(B)/%.so,$(wildcard tests/stub_*.c))
-plants := $(patsubst %.c,$(B)/%.so,$(wildcard tests/planted_*/*.c))
+plants := $(patsubst %.c,$(B)/%.so,$(wildcard tests/planted_*/*.c tests/planted/*.c))
+twins := $(patsubst %.c,$(B)/%-twin.so,$(wildcard tests/planted/*.c))
 comma := ,
 so := $(B)/so/$(subst /,-,$(IMPL)).so
 
@@ -57,7 +58,7 @@ endef
 
 all: $(B)/memkit-bench $(B)/memkit.pc ## build/release/memkit-bench; FLAVOUR=debug|tsan|asan builds those beside it
 objects: $(harness) units ## compile everything, link nothing
-tests: $(tests) $(fuzzers) $(stubs) $(plants) ## the test binaries
+tests: $(tests) $(fuzzers) $(stubs) $(plants) $(twins) ## the test binaries
 	@:
 so: $(so) ## a plug-in from the tree: IMPL=map/chain+reclaim/leak
 demo: setup ## from nothing to a table and a plot: install what is missing, build, run, draw
@@ -115,6 +116,9 @@ $(B)/tests/stub_%.so: tests/stub_%.c $(B)/flags
 $(plants): $(B)/%.so: %.c $(B)/flags $(wildcard impl/*.h)
 	$(call say,SO)
 	$(Q)$(CC) $(cppflags) $(cflags) $(unrecorded) $(so_flags) -shared -MMD -MP $< -o $@
+$(twins): $(B)/%-twin.so: %.c $(B)/flags $(wildcard impl/*.h)
+	$(call say,SO)
+	$(Q)$(CC) $(cppflags) -DTWIN $(cflags) $(unrecorded) $(so_flags) -shared -MMD -MP $< -o $@
 $(B)/harness/build_info.o: private unrecorded += -I$(B)
 $(B)/harness/build_info.o: $(B)/build_info.gen.h
 $(B)/build_info.gen.h: $(B)/flags FORCE

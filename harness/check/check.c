@@ -19,18 +19,21 @@ void mk_findings_free(struct mk_findings *findings) {
     for (size_t i = 0; i < findings->n; i++) {
         free(findings->at[i].label);
         free(findings->at[i].what);
+        free(findings->at[i].detail);
+        free(findings->at[i].picture);
     }
     free(findings->at);
     memset(findings, 0, sizeof *findings);
 }
 
-void mk_found(struct mk_check *check, const char *format, ...) {
+static void file_finding(struct mk_check *check, char *detail, char *picture, const char *format, va_list args) {
     char text[1024];
-    va_list args;
-    if (atomic_fetch_add_explicit(&check->found, 1, memory_order_relaxed) >= FINDINGS_MAX) return;
-    va_start(args, format);
+    if (atomic_fetch_add_explicit(&check->found, 1, memory_order_relaxed) >= FINDINGS_MAX) {
+        free(detail);
+        free(picture);
+        return;
+    }
     vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     pthread_mutex_lock(&check->lock);
     struct mk_finding *finding = mk_grow(&check->findings->at, &check->findings->n, sizeof *finding);
     finding->label = mk_need_text(check->label);
@@ -38,7 +41,23 @@ void mk_found(struct mk_check *check, const char *format, ...) {
     finding->case_name = check->which->name;
     finding->seed = check->run_seed;
     finding->what = mk_need_text(text);
+    finding->detail = detail;
+    finding->picture = picture;
     pthread_mutex_unlock(&check->lock);
+}
+
+void mk_found(struct mk_check *check, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    file_finding(check, NULL, NULL, format, args);
+    va_end(args);
+}
+
+void mk_found_with(struct mk_check *check, char *detail, char *picture, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    file_finding(check, detail, picture, format, args);
+    va_end(args);
 }
 
 bool mk_check_failed(struct mk_check *check) {

@@ -11,14 +11,17 @@
 #include "../rng.h"
 #include "door.h"
 #include "model.h"
+#include "pressure.h"
 
 struct mk_blocks;
 
 struct mk_finding {
     char *label; /* what was checked: an identity, "@64" behind it where values have a size */
     const char *kind, *case_name;
-    uint64_t seed; /* of the whole run */
-    char *what;    /* a sentence */
+    uint64_t seed;  /* of the whole run */
+    char *what;     /* a sentence */
+    char *detail;   /* further lines; NULL none */
+    char *picture;  /* SVG; NULL none */
 };
 
 /* All zero is empty. */
@@ -28,6 +31,29 @@ struct mk_findings {
 };
 
 void mk_findings_free(struct mk_findings *findings);
+
+/* What a workload says of the operations that an oracle draws for itself. All zero: as the oracle likes. */
+struct mk_shape {
+    uint64_t keys;             /* parts that threads share */
+    double share[MK_OPS_MAX];  /* of operations, by code; all zero: every one that is offered alike */
+    uint64_t window_ops;       /* operations of a thread between two quiet moments */
+};
+
+/* How often a scenario ended so. */
+struct mk_outcome_count {
+    const char *name;
+    unsigned grade; /* enum mk_grade */
+    uint64_t count;
+};
+#define MK_OUTCOMES_MAX 16
+
+/* What a trial came to, apart from findings. */
+struct mk_tried {
+    uint64_t ops;
+    uint64_t windows, unknown; /* of histories; of these, those nothing can be said of */
+    struct mk_outcome_count outcome[MK_OUTCOMES_MAX];
+    size_t outcomes;
+};
 
 /* One run of one case. Made by conform.c. */
 struct mk_check {
@@ -42,6 +68,9 @@ struct mk_check {
     uint64_t run_seed;       /* what it was derived from */
     uint32_t threads;        /* of concurrent cases */
     uint32_t effort_percent; /* scales the numbers of operations */
+    const struct mk_pressure *pressure; /* never NULL */
+    const struct mk_shape *shape;       /* never NULL */
+    struct mk_tried tried;              /* filled in by one thread */
     struct mk_findings *findings;
     pthread_mutex_t lock; /* of findings */
     _Atomic(uint32_t) found;
@@ -49,6 +78,10 @@ struct mk_check {
 
 /* Files a finding; beyond the third of one run it only counts. Any thread. */
 void mk_found(struct mk_check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* As mk_found, with further lines and a drawing; takes both over (NULL: none). */
+void mk_found_with(struct mk_check *check, char *detail, char *picture, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* Returns whether something has been found: what goes on working would only find the same again. */
 bool mk_check_failed(struct mk_check *check);

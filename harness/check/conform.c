@@ -151,6 +151,8 @@ static uint64_t hash_text(uint64_t hash, const char *text) {
     return hash;
 }
 
+static const struct mk_shape no_shape;
+
 size_t mk_conform_run(const struct mk_conform_unit *unit, const struct mk_case *which,
                       const struct mk_conform_config *config, struct mk_findings *findings) {
     struct mk_check check;
@@ -160,9 +162,12 @@ size_t mk_conform_run(const struct mk_conform_unit *unit, const struct mk_case *
     check.seed = hash_text(hash_text(mk_mix64(config->seed), unit->label), which->name);
     check.threads = config->threads ? config->threads : THREADS_DEFAULT;
     check.effort_percent = config->effort_percent ? config->effort_percent : 100;
+    check.pressure = config->pressure ? config->pressure : &mk_pressures[0];
+    check.shape = config->shape ? config->shape : &no_shape;
     check.findings = findings;
     pthread_mutex_init(&check.lock, NULL);
     which->run(&check);
     pthread_mutex_destroy(&check.lock);
+    if (config->tried) *config->tried = check.tried;
     return atomic_load_explicit(&check.found, memory_order_relaxed);
 }

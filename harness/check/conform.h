@@ -18,6 +18,9 @@ struct mk_conform_config {
     uint64_t seed;
     uint32_t threads;        /* of concurrent cases, 2 at least; 0 = 4 */
     uint32_t effort_percent; /* scales the numbers of operations; 0 = 100 */
+    const struct mk_pressure *pressure; /* NULL = calm */
+    const struct mk_shape *shape;       /* NULL = as cases like */
+    struct mk_tried *tried;             /* filled in; NULL = not asked for */
 };
 
 /* Fills *list with all compositions of a kind: every registered unit, and with default parts every declared

@@ -43,6 +43,11 @@ struct mk_model {
     /* Says in words what the state is. */
     void (*describe)(const void *state, char *out, size_t room);
     uint32_t several; /* bit per code: not one operation but several, one after another */
+    uint32_t reads;   /* bit per code: changes no state, whatever it is */
+    /* Threads share parts, so that histories of them say something; then `observe` is the code of a read whose
+     * answer tells the whole state of a part. */
+    bool histories;
+    unsigned observe;
     const struct mk_case *cases;
 };
 
