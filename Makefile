@@ -9,6 +9,7 @@ WITH_PAPI ?= 1
 PREFIX ?= /usr/local
 PYTHON ?= /usr/bin/python3
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 1800
 ifeq ($(origin CC),default)
 CC = gcc
 endif
@@ -16,9 +17,9 @@ B := build/$(FLAVOUR)
 Q := $(if $(V),,@)
 
 optimise_release = -O2 -g
-optimise_debug = -Og -g -DMK_DEBUG
-optimise_tsan = -O1 -g -fno-omit-frame-pointer -fno-builtin-memcpy -fno-builtin-memmove -fno-builtin-memset
-optimise_asan = -O1 -g -fno-omit-frame-pointer
+optimise_debug = -Og -g -DMK_DEBUG -DMK_POINTS
+optimise_tsan = -O1 -g -fno-omit-frame-pointer -fno-builtin-memcpy -fno-builtin-memmove -fno-builtin-memset -DMK_POINTS
+optimise_asan = -O1 -g -fno-omit-frame-pointer -DMK_POINTS
 sanitize_tsan = -fsanitize=thread
 sanitize_asan = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize := $(sanitize_$(FLAVOUR))
@@ -66,12 +67,16 @@ demo: setup ## from nothing to a table and a plot: install what is missing, buil
 	@mkdir -p results plots
 	$(B)/memkit-bench workloads/quickstart.json -o results/quickstart.json
 	$(PYTHON) scripts/plot.py results/quickstart.json -o plots
-check: setup ## every test; T=name picks some, FLAVOURS="release asan tsan" the builds
+check: ## every test; T=name picks some, FLAVOURS="release asan tsan" the builds
+	+@scripts/setup tests
 	+@for f in $(FLAVOURS); do $(submake) all tests FLAVOUR=$$f || exit 1; done
 	@PYTHON=$(PYTHON) BUILDS='$(BUILDS)' tests/run $(T)
 check-all: ## as check, and the debug flavour, and a build by clang
 	+@$(submake) all tests CC=clang B=build/clang
 	+@$(submake) check FLAVOURS='release debug asan tsan' BUILDS='release debug asan tsan clang'
+soak: ## stress every implementation in every build: SOAK_SECONDS=1800; TWINS=1: the twins of the planted bugs
+	+@for f in release debug asan tsan; do $(submake) all $(if $(TWINS),tests) FLAVOUR=$$f || exit 1; done
+	@TWINS=$(TWINS) scripts/soak $(SOAK_SECONDS)
 bench: all ## the figures of docs/, measured anew
 	scripts/bench
 fuzz: ## mutate the corpora of the parsers under asan: FUZZ_SECONDS=60 each
@@ -89,7 +94,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 # What goals need that compile here, rather than in a make of their own.
-ifneq ($(filter-out help clean setup demo check check-all fuzz uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean setup demo check check-all soak fuzz uninstall,$(or $(MAKECMDGOALS),all)),)
 missing := $(shell for p in $(packages); do pkg-config --exists $$p || echo $$p; done)
 package_cflags := $(if $(missing),,$(shell pkg-config --cflags $(packages)))
 package_libs := $(if $(missing),,$(shell pkg-config --libs $(packages)))
@@ -134,5 +139,5 @@ $(B)/flags: FORCE
 $(B)/inputs: FORCE
 	@echo '$(harness) $(UNITS) $(LDFLAGS) $(libs)' | { $(call keep,$@); }
 FORCE:
-.PHONY: all objects tests units so demo check check-all bench fuzz setup install uninstall clean help FORCE
+.PHONY: all objects tests units so demo check check-all soak bench fuzz setup install uninstall clean help FORCE
 -include $(patsubst %.o,%.d,$(harness) $(UNITS) $(SO_UNITS)) $(wildcard $(B)/tests/*.d $(B)/tests/*/*.d)

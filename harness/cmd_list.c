@@ -11,9 +11,10 @@
 #include "registry.h"
 
 static const char help[] =
-    "usage: memkit-bench list [kinds|impls|counters|topology|distributions]... [options]\n"
+    "usage: memkit-bench list [kinds|impls|counters|topology|distributions|oracles|\n"
+    "                         pressures|scenarios]... [options]\n"
     "\n"
-    "Shows what workload files can name. Without a word: kinds and impls.\n"
+    "Shows what workload files and stress can name. Without a word: kinds and impls.\n"
     "\n"
     "  --json         for programs\n"
     "  --plugin SO    load implementations from a shared object first; may be repeated\n"
@@ -169,6 +170,39 @@ static void print_distributions(const struct mk_listing *listing, bool colour, s
     print_choices("keys.form", listing->key_forms, listing->key_forms_n, colour, out);
 }
 
+static void print_scenarios(const struct mk_listing *listing, bool colour, struct mk_text *out) {
+    struct mk_grid grid = {0};
+    mk_grid_column(&grid, "scenario", "", MK_LEFT);
+    mk_grid_column(&grid, "kind", "", MK_LEFT);
+    mk_grid_column(&grid, "threads", "", MK_RIGHT);
+    mk_grid_column(&grid, "", "", MK_LEFT);
+    for (size_t i = 0; i < listing->scenarios_n; i++) {
+        const struct mk_listed_scenario *scenario = &listing->scenarios[i];
+        mk_grid_put(&grid, MK_TONE_PLAIN, "%s", scenario->name);
+        mk_grid_put(&grid, MK_TONE_PLAIN, "%s", scenario->kind);
+        mk_grid_put(&grid, MK_TONE_PLAIN, "%" PRIu32, scenario->threads);
+        mk_grid_put(&grid, MK_TONE_FAINT, "%s", scenario->summary);
+    }
+    print_grid(&grid, colour, out);
+}
+
+static void print_oracles(const struct mk_listing *listing, bool colour, struct mk_text *out) {
+    struct mk_grid grid = {0};
+    mk_grid_column(&grid, "kind", "", MK_LEFT);
+    mk_grid_column(&grid, "oracle", "", MK_LEFT);
+    mk_grid_column(&grid, "", "", MK_LEFT);
+    for (size_t i = 0; i < listing->oracles_n; i++) {
+        mk_grid_put(&grid, MK_TONE_PLAIN, "%s", listing->oracles[i].kind);
+        mk_grid_put(&grid, MK_TONE_PLAIN, "%s", listing->oracles[i].name);
+        mk_grid_put(&grid, MK_TONE_FAINT, "%s", listing->oracles[i].help);
+    }
+    print_grid(&grid, colour, out);
+}
+
+static void print_pressures(const struct mk_listing *listing, bool colour, struct mk_text *out) {
+    print_choices("pressure", listing->pressures, listing->pressures_n, colour, out);
+}
+
 /* ---- sections ----------------------------------------------------------------------------------- */
 
 static const struct section {
@@ -182,6 +216,9 @@ static const struct section {
     {"counters", mk_listing_counters, print_counters, {"counters"}},
     {"topology", mk_listing_topology, print_topology, {"topology", "placements", "memory_policies"}},
     {"distributions", mk_listing_distributions, print_distributions, {"distributions", "key_forms"}},
+    {"oracles", mk_listing_oracles, print_oracles, {"oracles"}},
+    {"pressures", mk_listing_pressures, print_pressures, {"pressures"}},
+    {"scenarios", mk_listing_scenarios, print_scenarios, {"scenarios"}},
 };
 #define SECTIONS (sizeof sections / sizeof *sections)
 #define WITHOUT_A_WORD (1u << 0 | 1u << 1)

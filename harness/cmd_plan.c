@@ -37,7 +37,8 @@ int mk_cmd_plan(int argc, char **argv) {
         mk_options_free(&options);
         return MK_EXIT_FINE;
     }
-    int status = mk_options_workload(&options, &workload);
+    int status = mk_options_plugins(&options);
+    if (!status) status = mk_options_workload(&options, &workload);
     if (status) return status;
     if (options.topology ? mk_topo_synthetic(&topo, options.topology, &err) : mk_topo_load(&topo, &err)) {
         status = fail(&err, options.topology ? MK_EXIT_USAGE : MK_EXIT_UNMEASURED);

@@ -1,13 +1,11 @@
 /* cmd_run.c - `run`: from a workload file to a result and a table. */
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "build_info.h"
 #include "commands.h"
 #include "conduct.h"
 #include "counter.h"
+#include "launch.h"
 #include "options.h"
 #include "registry.h"
 #include "table.h"
@@ -34,51 +32,6 @@ static int fail(const struct mk_err *err, int status) {
 
 /* ---- before -------------------------------------------------------------------------------- */
 
-static char *default_path(const char *name) {
-    char stamp[32];
-    time_t now = time(NULL);
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
-    return mk_need_format("results/%s-%s.json", name && *name ? name : "workload", stamp);
-}
-
-/* Settles where the result goes before anything is measured: its folder is made if its parent is there. */
-static int settle_out(struct run *run, struct mk_err *err) {
-    struct stat status;
-    run->out = run->options.out ? mk_need_text(run->options.out) : default_path(run->workload.name);
-    char *folder = mk_need_text(run->out), *slash = strrchr(folder, '/');
-    int failed = 0;
-    if (slash && slash > folder) {
-        *slash = '\0';
-        mkdir(folder, 0777);
-        if (stat(folder, &status) || !S_ISDIR(status.st_mode)) {
-            failed = mk_fail(err, "cannot write %s: there is no folder %.150s", run->out, folder);
-        } else if (access(folder, W_OK)) {
-            failed = mk_fail(err, "cannot write %s: folder %.150s is not writable", run->out, folder);
-        }
-    }
-    free(folder);
-    return failed;
-}
-
-/* The program of another flavour stands beside this one's folder: build/<flavour>/memkit-bench. */
-static int find_worker(struct run *run, struct mk_err *err) {
-    char self[4096];
-    if (!run->options.flavour || strcmp(run->options.flavour, mk_build_info()->flavour) == 0) return 0;
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0) return mk_fail(err, "cannot find this program's own path");
-    self[n] = '\0';
-    for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(self, '/');
-        if (slash) *slash = '\0';
-    }
-    run->worker = mk_need_format("%s/%s/memkit-bench", self, run->options.flavour);
-    if (access(run->worker, X_OK) == 0) return 0;
-    return mk_fail(err, "there is no build of flavour %s at %.180s: make FLAVOUR=%s", run->options.flavour, run->worker,
-                   run->options.flavour);
-}
-
 static uint32_t most_threads(const struct mk_plan *plan) {
     uint32_t most = 1;
     for (size_t g = 0; g < plan->groups_n; g++) {
@@ -101,24 +54,17 @@ static int look_at_counters(struct run *run, struct mk_err *err) {
     return 0;
 }
 
-static char *machine_text(const struct mk_topo *topo, const struct mk_env *env) {
-    const struct mk_topo_machine *machine = mk_topo_machine(topo);
-    const struct mk_env_fact *model = mk_env_find(env, "cpu_model");
-    return mk_need_format("%s, %u core%s, %u PU%s", model && model->value ? model->value : "unknown CPU", machine->cores,
-                          machine->cores == 1 ? "" : "s", machine->pus, machine->pus == 1 ? "" : "s");
-}
-
 static void begin_result(struct run *run, struct mk_env *env) {
     mk_result_begin(&run->result, &run->plan, run->workload.text, run->argc, run->argv);
-    if (run->worker) mk_result_workers(&run->result, run->options.flavour);
+    if (run->worker) mk_context_workers(&run->result.context, run->options.flavour);
     run->ask.root = "";
     run->ask.threads = most_threads(&run->plan);
     run->ask.counters = run->workload.counters_n != 0;
     run->ask.allocators = mk_kind_has_blocks(mk_registry_kind(run->workload.kind));
     mk_env_read(&run->ask, env);
     mk_env_begin(&run->ask, &run->span);
-    char *text = machine_text(run->topo, env);
-    mk_result_machine(&run->result, mk_topo_machine(run->topo), text);
+    char *text = mk_launch_machine(run->topo, env);
+    mk_context_machine(&run->result.context, mk_topo_machine(run->topo), text);
     free(text);
 }
 
@@ -200,7 +146,8 @@ static int measure(struct run *run) {
         mk_record_free(&mk_env_record, &env);
         return MK_EXIT_UNMEASURED;
     }
-    if (settle_out(run, &err)) {
+    run->out = mk_launch_path(run->options.out, run->workload.name, "");
+    if (mk_launch_folder(run->out, &err)) {
         mk_record_free(&mk_env_record, &env);
         return fail(&err, MK_EXIT_USAGE);
     }
@@ -230,14 +177,15 @@ int mk_cmd_run(int argc, char **argv) {
         mk_options_help("run");
         return MK_EXIT_FINE;
     }
-    int status = mk_options_workload(&run.options, &run.workload);
+    int status = mk_options_plugins(&run.options);
+    if (!status) status = mk_options_workload(&run.options, &run.workload);
     if (status) return status;
     if (mk_topo_load(&run.topo, &err)) {
         status = fail(&err, MK_EXIT_UNMEASURED);
     } else if (!mk_topo_machine(run.topo)->thissystem) {
         mk_fail(&err, "this topology is not this machine's (HWLOC_SYNTHETIC or HWLOC_XMLFILE is set): nothing can be run");
         status = fail(&err, MK_EXIT_UNMEASURED);
-    } else if (find_worker(&run, &err)) {
+    } else if (mk_launch_worker(run.options.flavour, &run.worker, &err)) {
         status = fail(&err, MK_EXIT_BROKEN);
     } else if (mk_plan_make(&run.workload, run.topo, &run.options.plan, &run.plan, &err)) {
         status = fail(&err, MK_EXIT_USAGE);

@@ -1,20 +1,21 @@
-/* cmd_validate.c - `memkit-bench validate`: checks workload and result files without running anything;
+/* cmd_validate.c - `memkit-bench validate`: checks workload, result and stress files without running anything;
  * prints their schema and their page of reference. */
 #include "commands.h"
 #include "json.h"
 #include "result.h"
 #include "schema.h"
+#include "stress_file.h"
 #include "workload.h"
 
 #define RESULT_BYTES_MAX ((size_t)1 << 30)
 
 static const char help[] =
     "usage: memkit-bench validate FILE...\n"
-    "       memkit-bench validate --schema workload|result\n"
-    "       memkit-bench validate --reference workload|result\n"
+    "       memkit-bench validate --schema workload|result|stress\n"
+    "       memkit-bench validate --reference workload|result|stress\n"
     "\n"
-    "Checks workload and result files; which of them a file is, its \"schema\" says. Prints FILE: ok, or the\n"
-    "first syntax error, or all other errors, as file:line:col: error: ... . FILE - is standard input.\n"
+    "Checks workload, result and stress files; which of them a file is, its \"schema\" says. Prints FILE: ok, or\n"
+    "the first syntax error, or all other errors, as file:line:col: error: ... . FILE - is standard input.\n"
     "\n"
     "  --schema NAME      print the JSON Schema of a format\n"
     "  --reference NAME   print the page of reference of a format (Markdown)\n"
@@ -39,6 +40,12 @@ static void check_result(struct mk_json *doc) {
     mk_result_free(&result);
 }
 
+static void check_stress(struct mk_json *doc) {
+    struct mk_stress_file stress;
+    mk_stress_from_json(doc, &stress);
+    mk_stress_free(&stress);
+}
+
 static const struct format {
     const char *name; /* on the command line */
     const char *id;   /* in the file */
@@ -47,6 +54,7 @@ static const struct format {
 } formats[] = {
     {"workload", "memkit.workload/1", &mk_workload_record, check_workload},
     {"result", MK_RESULT_SCHEMA, &mk_result_record, check_result},
+    {"stress", MK_STRESS_SCHEMA, &mk_stress_record, check_stress},
 };
 #define FORMATS (sizeof formats / sizeof *formats)
 
@@ -59,8 +67,9 @@ static void check_document(struct mk_json *doc) {
         return;
     }
     if (schema == MK_JSON_NONE) {
-        mk_json_error(doc, MK_JSON_ROOT, "missing key \"schema\", which says what the file is: \"%s\" or \"%s\"",
-                      formats[0].id, formats[1].id);
+        mk_json_error(doc, MK_JSON_ROOT,
+                      "missing key \"schema\", which says what the file is: \"%s\", \"%s\" or \"%s\"",
+                      formats[0].id, formats[1].id, formats[2].id);
         return;
     }
     for (size_t i = 0; i < FORMATS; i++) {
@@ -70,8 +79,8 @@ static void check_document(struct mk_json *doc) {
             return;
         }
     }
-    mk_json_error(doc, schema, "\"schema\" must be \"%s\" or \"%s\"%s", formats[0].id, formats[1].id,
-                  id ? mk_json_suggest(doc, id, ids) : "");
+    mk_json_error(doc, schema, "\"schema\" must be \"%s\", \"%s\" or \"%s\"%s", formats[0].id, formats[1].id,
+                  formats[2].id, id ? mk_json_suggest(doc, id, ids) : "");
 }
 
 /* Returns 0 after "FILE: ok", or -1 after its errors. */
@@ -97,7 +106,7 @@ static int print_format(const char *option, const char *name) {
         if (strcmp(formats[i].name, name) == 0) format = &formats[i];
     }
     if (!format) {
-        fprintf(stderr, "memkit-bench validate: %s wants one of workload, result\n", option);
+        fprintf(stderr, "memkit-bench validate: %s wants one of workload, result, stress\n", option);
         return MK_EXIT_USAGE;
     }
     if (strcmp(option, "--schema") == 0) mk_schema_write(&text, format->record, format->id);

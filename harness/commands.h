@@ -15,6 +15,7 @@ enum mk_exit {
 
 int mk_cmd_run(int argc, char **argv);
 int mk_cmd_plan(int argc, char **argv);
+int mk_cmd_stress(int argc, char **argv);
 int mk_cmd_validate(int argc, char **argv);
 int mk_cmd_list(int argc, char **argv);
 int mk_cmd_merge(int argc, char **argv);

@@ -26,8 +26,10 @@ struct mk_stack {
 /* One thing that is wrong. The same thing found again is counted, not repeated. */
 struct mk_finding_sample {
     uint32_t cell;    /* in the plan; UINT32_MAX: of no cell, as a leak seen at the end of a worker */
-    char *oracle;     /* what was being tried */
-    char *pressure;   /* under what */
+    char *oracle;     /* what was being tried; NULL: nothing in particular */
+    char *pressure;   /* under what; NULL as above */
+    char **also;      /* further pressures that it was seen under; made by mk_stress_add_finding */
+    size_t also_n;
     char *flavour;    /* of the build that showed it */
     uint64_t seed;    /* of that trial */
     char *rule;       /* what sort of thing it is: "map/history", "tsan/data-race", "asan/heap-use-after-free",

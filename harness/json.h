@@ -99,4 +99,7 @@ void mk_json_write_text(struct mk_text *out, const char *text);
 void mk_json_write_u64(struct mk_text *out, uint64_t value);
 void mk_json_write_f64(struct mk_text *out, double value);
 
+/* Returns the length of the UTF-8 character at `at` (before `end`), 0 if there is none. */
+size_t mk_json_character(const char *at, const char *end);
+
 #endif

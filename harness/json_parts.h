@@ -44,9 +44,6 @@ bool mk_json_keeps(const struct mk_json *doc);
 void mk_json_error_at(struct mk_json *doc, size_t at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Returns the length of the UTF-8 character at `at` (before `end`), 0 if there is none. */
-size_t mk_json_character(const char *at, const char *end);
-
 /* Writes the beginning of a stretch of text, on one line, for a complaint. Returns out. */
 const char *mk_json_shown(char out[MK_JSON_SHOWN_MAX + 8], const char *text, size_t length);
 

@@ -3,7 +3,11 @@
 
 #include <stdlib.h>
 
+#include "check/oracles.h"
+#include "check/pressure.h"
+#include "check/scenarios.h"
 #include "counter.h"
+#include "finding.h"
 #include "keys.h"
 #include "registry.h"
 #include "text.h"
@@ -89,6 +93,34 @@ static const struct mk_field choice_fields[] = {
 static const struct mk_record choice_record = {"choice", sizeof(struct mk_listed_choice), choice_fields,
                                               "one word"};
 
+static const struct mk_field outcome_fields[] = {
+    TEXT(mk_listed_outcome, name, "of one round"),
+    TEXT(mk_listed_outcome, grade, "acceptable, interesting, forbidden"),
+    TEXT(mk_listed_outcome, help, "why it may happen, or must not"),
+    {0},
+};
+static const struct mk_record outcome_record = {"outcome", sizeof(struct mk_listed_outcome), outcome_fields,
+                                               "one way that a round may end"};
+
+static const struct mk_field scenario_fields[] = {
+    TEXT(mk_listed_scenario, name, "as stress is told"),
+    TEXT(mk_listed_scenario, kind, "of the structures it is for"),
+    {.name = "threads", .type = MK_FIELD_U32, .offset = MK_AT(mk_listed_scenario, threads), .help = "of its own"},
+    TEXT(mk_listed_scenario, summary, "what it is"),
+    PARTS(mk_listed_scenario, outcomes, outcome_record, "graded"),
+    {0},
+};
+static const struct mk_record scenario_record = {"scenario", sizeof(struct mk_listed_scenario), scenario_fields,
+                                                "one scenario"};
+
+static const struct mk_field oracle_fields[] = {
+    TEXT(mk_listed_oracle, kind, "of the structures it is for"),
+    TEXT(mk_listed_oracle, name, "as --oracle takes it"),
+    TEXT(mk_listed_oracle, help, "what it shows"),
+    {0},
+};
+static const struct mk_record oracle_record = {"oracle", sizeof(struct mk_listed_oracle), oracle_fields, "one oracle"};
+
 static const struct mk_field listing_fields[] = {
     TEXT(mk_listing, schema, "memkit.list/1"),
     PARTS(mk_listing, kinds, kind_record, "kinds"),
@@ -100,6 +132,9 @@ static const struct mk_field listing_fields[] = {
     PARTS(mk_listing, memory_policies, choice_record, "memory: where pages come from"),
     PARTS(mk_listing, distributions, choice_record, "keys.distribution"),
     PARTS(mk_listing, key_forms, choice_record, "keys.form"),
+    PARTS(mk_listing, scenarios, scenario_record, "scenarios"),
+    PARTS(mk_listing, oracles, oracle_record, "what stress tries, scenarios apart"),
+    PARTS(mk_listing, pressures, choice_record, "what it tries them under"),
     {0},
 };
 const struct mk_record mk_listing_record = {"listing", sizeof(struct mk_listing), listing_fields, "what there is"};
@@ -255,5 +290,52 @@ int mk_listing_distributions(struct mk_listing *listing, struct mk_err *err) {
     for (size_t i = 0; i < MK_KEY_FORMS; i++)
         add_choice(&listing->key_forms, &listing->key_forms_n, mk_key_form_names[i].name,
                    mk_key_form_names[i].help);
+    return 0;
+}
+
+int mk_listing_scenarios(struct mk_listing *listing, struct mk_err *err) {
+    (void)err;
+    for (size_t i = 0; i < mk_scenarios_count(); i++) {
+        const struct mk_scenario *from = mk_scenario_at(i);
+        struct mk_listed_scenario *scenario = mk_grow(&listing->scenarios, &listing->scenarios_n, sizeof *scenario);
+        scenario->name = copy(from->name);
+        scenario->kind = copy(from->kind);
+        scenario->summary = copy(from->summary);
+        scenario->threads = from->threads;
+        for (const struct mk_outcome *at = from->outcomes; at->name; at++) {
+            struct mk_listed_outcome *outcome =
+                mk_grow(&scenario->outcomes, &scenario->outcomes_n, sizeof *outcome);
+            outcome->name = copy(at->name);
+            outcome->grade = copy(mk_grade_names[at->grade]);
+            outcome->help = copy(at->help);
+        }
+    }
+    return 0;
+}
+
+/* Scenarios are listed by themselves. */
+int mk_listing_oracles(struct mk_listing *listing, struct mk_err *err) {
+    (void)err;
+    for (size_t k = 0; k < mk_registry_kinds(); k++) {
+        const struct mk_kind *kind = mk_registry_kind_at(k);
+        const struct mk_case **list;
+        size_t n = mk_oracles(kind->name, &list);
+        for (size_t i = 0; i < n; i++) {
+            if (mk_scenario_of(list[i]->name)) continue;
+            struct mk_listed_oracle *oracle = mk_grow(&listing->oracles, &listing->oracles_n, sizeof *oracle);
+            oracle->kind = copy(kind->name);
+            oracle->name = copy(list[i]->name);
+            oracle->help = copy(list[i]->help);
+        }
+        free(list);
+    }
+    return 0;
+}
+
+int mk_listing_pressures(struct mk_listing *listing, struct mk_err *err) {
+    (void)err;
+    for (const struct mk_pressure *at = mk_pressures; at->name; at++) {
+        add_choice(&listing->pressures, &listing->pressures_n, at->name, at->help);
+    }
     return 0;
 }

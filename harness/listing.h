@@ -1,5 +1,5 @@
 /* listing.h - what there is to choose from, as records: kinds, implementations, counters, the machine,
- * key distributions. `list` prints them for people and for programs. */
+ * key distributions, scenarios. `list` prints them for people and for programs. */
 #ifndef MK_LISTING_H
 #define MK_LISTING_H
 
@@ -49,6 +49,21 @@ struct mk_listed_choice {
     char *name, *help;
 };
 
+struct mk_listed_outcome {
+    char *name, *grade, *help;
+};
+
+struct mk_listed_scenario {
+    char *name, *kind, *summary;
+    uint32_t threads;
+    struct mk_listed_outcome *outcomes;
+    size_t outcomes_n;
+};
+
+struct mk_listed_oracle {
+    char *kind, *name, *help;
+};
+
 struct mk_listing {
     char *schema;
     struct mk_listed_kind *kinds;
@@ -62,6 +77,12 @@ struct mk_listing {
     size_t placements_n, memory_policies_n;
     struct mk_listed_choice *distributions, *key_forms;
     size_t distributions_n, key_forms_n;
+    struct mk_listed_scenario *scenarios;
+    size_t scenarios_n;
+    struct mk_listed_oracle *oracles;
+    size_t oracles_n;
+    struct mk_listed_choice *pressures;
+    size_t pressures_n;
 };
 extern const struct mk_record mk_listing_record;
 
@@ -72,5 +93,8 @@ int mk_listing_impls(struct mk_listing *listing, struct mk_err *err);
 int mk_listing_counters(struct mk_listing *listing, struct mk_err *err);
 int mk_listing_topology(struct mk_listing *listing, struct mk_err *err);
 int mk_listing_distributions(struct mk_listing *listing, struct mk_err *err);
+int mk_listing_scenarios(struct mk_listing *listing, struct mk_err *err);
+int mk_listing_oracles(struct mk_listing *listing, struct mk_err *err);
+int mk_listing_pressures(struct mk_listing *listing, struct mk_err *err);
 
 #endif

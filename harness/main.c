@@ -15,6 +15,7 @@ static const struct command {
 } commands[] = {
     {"run", "WORKLOAD.json", "measure; the word `run` may be left out", mk_cmd_run},
     {"plan", "WORKLOAD.json", "show what `run` would do, and how long it takes", mk_cmd_plan},
+    {"stress", "WORKLOAD.json|SCENARIO", "try to break what the file measures, and say how", mk_cmd_stress},
     {"validate", "FILE...", "check workload and result files", mk_cmd_validate},
     {"list", "[WHAT]", "what there is: kinds, implementations, counters, topology, distributions", mk_cmd_list},
     {"merge", "RESULT.json... -o FILE", "join the shards of one plan", mk_cmd_merge},

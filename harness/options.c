@@ -15,18 +15,19 @@ enum option_id {
     OPT_OUT = 'o', OPT_HELP = 'h',
     OPT_IMPL = 256, OPT_THREADS, OPT_PIN, OPT_PROCESSES, OPT_ROUNDS, OPT_ROUND_MS, OPT_BUDGET, OPT_COUNTERS,
     OPT_REQUIRE_COUNTERS, OPT_SEED, OPT_SET, OPT_SHARD, OPT_PLUGIN, OPT_FLAVOUR, OPT_IN_PROCESS, OPT_TIMEOUT,
-    OPT_CSV, OPT_MARKDOWN, OPT_STRICT, OPT_STRICT_ENV, OPT_QUIET, OPT_COLOR, OPT_TOPOLOGY, OPT_JSON
+    OPT_CSV, OPT_MARKDOWN, OPT_STRICT, OPT_STRICT_ENV, OPT_QUIET, OPT_COLOR, OPT_TOPOLOGY, OPT_JSON,
+    OPT_SECONDS, OPT_ORACLE, OPT_PRESSURE, OPT_EFFORT, OPT_STOP_AT_FIRST, OPT_JUNIT, OPT_SARIF, OPT_SUPPRESSIONS
 };
 
-enum { FOR_RUN = 1, FOR_PLAN = 2 };
+enum { FOR_RUN = 1, FOR_PLAN = 2, FOR_STRESS = 4, FOR_ALL = 7 };
 
 static const struct known {
     const char *name, *value, *help;
     int id, commands;
 } known[] = {
-    {"output", "FILE|-", "where the result goes (- = standard output; default results/NAME-TIME.json)", OPT_OUT, FOR_RUN},
-    {"impl", "GLOB", "run these instead of the file's \"impls\" (may be repeated)", OPT_IMPL, FOR_RUN | FOR_PLAN},
-    {"threads", "LIST", "thread counts such as 1,2,4 instead of the file's", OPT_THREADS, FOR_RUN | FOR_PLAN},
+    {"output", "FILE|-", "where the result goes (- = standard output; default results/NAME-TIME.json)", OPT_OUT, FOR_RUN | FOR_STRESS},
+    {"impl", "GLOB", "run these instead of the file's \"impls\" (may be repeated)", OPT_IMPL, FOR_ALL},
+    {"threads", "LIST", "thread counts such as 1,2,4 instead of the file's", OPT_THREADS, FOR_ALL},
     {"pin", "POLICY", "compact, scatter, cores, numa, none, or PUs such as 0,2,4-7", OPT_PIN, FOR_RUN | FOR_PLAN},
     {"processes", "N", "worker processes: the unit of every interval", OPT_PROCESSES, FOR_RUN | FOR_PLAN},
     {"rounds", "N", "timed rounds of each cell in each process", OPT_ROUNDS, FOR_RUN | FOR_PLAN},
@@ -34,53 +35,85 @@ static const struct known {
     {"budget", "TIME", "fewer rounds and processes, so that it takes about this long (90s, 2m, 1h)", OPT_BUDGET, FOR_RUN | FOR_PLAN},
     {"counters", "BACKEND", "auto, papi, perf, sw or none", OPT_COUNTERS, FOR_RUN},
     {"require-counters", NULL, "exit 3 when a counter asked for is not to be had", OPT_REQUIRE_COUNTERS, FOR_RUN},
-    {"seed", "N", "makes every choice anew; the same seed makes the same ones", OPT_SEED, FOR_RUN | FOR_PLAN},
-    {"set", "KEY=VALUE", "change one key of the workload, as in keys.count=10000 (may be repeated)", OPT_SET, FOR_RUN | FOR_PLAN},
+    {"seed", "N", "makes every choice anew; the same seed makes the same ones", OPT_SEED, FOR_ALL},
+    {"set", "KEY=VALUE", "change one key of the workload, as in keys.count=10000 (may be repeated)", OPT_SET, FOR_ALL},
     {"shard", "I/N", "run the I-th of N parts; join them with merge", OPT_SHARD, FOR_RUN | FOR_PLAN},
-    {"plugin", "SO", "load implementations from a shared object (may be repeated)", OPT_PLUGIN, FOR_RUN | FOR_PLAN},
-    {"flavour", "F", "workers of another build: release, debug, tsan, asan", OPT_FLAVOUR, FOR_RUN},
-    {"in-process", NULL, "no worker processes: for debuggers", OPT_IN_PROCESS, FOR_RUN},
+    {"plugin", "SO", "load implementations from a shared object (may be repeated)", OPT_PLUGIN, FOR_ALL},
+    {"flavour", "F", "workers of another build: release, debug, tsan, asan", OPT_FLAVOUR, FOR_RUN | FOR_STRESS},
+    {"in-process", NULL, "no worker processes: for debuggers", OPT_IN_PROCESS, FOR_RUN | FOR_STRESS},
+    {"seconds", "S", "how long to go on (default: the file's stress.seconds)", OPT_SECONDS, FOR_STRESS},
+    {"oracle", "GLOB", "try these alone: list oracles (may be repeated)", OPT_ORACLE, FOR_STRESS},
+    {"pressure", "NAME", "under these alone: list pressures (may be repeated)", OPT_PRESSURE, FOR_STRESS},
+    {"effort", "PERCENT", "of the operations of each trial (default: 10, then more pass by pass)", OPT_EFFORT, FOR_STRESS},
+    {"stop-at-first", NULL, "finding", OPT_STOP_AT_FIRST, FOR_STRESS},
+    {"suppressions", "FILE", "reports of sanitizers to pass over, in ThreadSanitizer's syntax; they are counted", OPT_SUPPRESSIONS, FOR_STRESS},
     {"timeout", "TIME", "end a cell that takes longer (default: 20 times what is expected, 60s at least)", OPT_TIMEOUT, FOR_RUN},
+    {"timeout", "TIME", "a trial that takes longer hangs (default: judged by the work it does)", OPT_TIMEOUT, FOR_STRESS},
     {"csv", "FILE", "write the table as CSV too", OPT_CSV, FOR_RUN},
     {"markdown", "FILE", "write the table as Markdown too", OPT_MARKDOWN, FOR_RUN},
-    {"strict", NULL, "exit 5 when a figure is untrustworthy", OPT_STRICT, FOR_RUN},
+    {"markdown", "FILE", "write the findings as Markdown too", OPT_MARKDOWN, FOR_STRESS},
+    {"junit", "FILE", "write the findings as JUnit XML too", OPT_JUNIT, FOR_STRESS},
+    {"sarif", "FILE", "write the findings as SARIF 2.1.0 too", OPT_SARIF, FOR_STRESS},
+    {"strict", NULL, "exit 5 when a figure is untrustworthy", OPT_STRICT, FOR_RUN | FOR_STRESS},
     {"strict-env", NULL, "exit 3 when the environment spoils the measurement", OPT_STRICT_ENV, FOR_RUN},
-    {"quiet", NULL, "no progress, no table", OPT_QUIET, FOR_RUN},
+    {"quiet", NULL, "no progress, no table", OPT_QUIET, FOR_RUN | FOR_STRESS},
     {"topology", "STR", "plan for another machine, described as hwloc does: \"pack:2 core:8 pu:2\"", OPT_TOPOLOGY, FOR_PLAN},
     {"json", NULL, "print the plan as JSON", OPT_JSON, FOR_PLAN},
-    {"color", "WHEN", "auto, always or never (NO_COLOR is honoured)", OPT_COLOR, FOR_RUN},
-    {"help", NULL, "this", OPT_HELP, FOR_RUN | FOR_PLAN},
+    {"color", "WHEN", "auto, always or never (NO_COLOR is honoured)", OPT_COLOR, FOR_RUN | FOR_STRESS},
+    {"help", NULL, "this", OPT_HELP, FOR_ALL},
 };
 #define KNOWN (sizeof known / sizeof *known)
 
+static int command_of(const char *name) {
+    return strcmp(name, "plan") == 0 ? FOR_PLAN : strcmp(name, "stress") == 0 ? FOR_STRESS : FOR_RUN;
+}
+
+static const struct {
+    int command;
+    const char *head, *tail;
+} helps[] = {
+    {FOR_RUN,
+     "usage: memkit-bench [run] WORKLOAD.json [options]\n\n"
+     "Runs a workload file against the implementations it names, prints a table and keeps everything that\n"
+     "was measured in one JSON file.\n",
+     "\nexamples:\n"
+     "  memkit-bench workloads/quickstart.json\n"
+     "  memkit-bench workloads/ycsb/b.json --impl 'map/*' --threads 1,2 --set keys.count=100000\n"
+     "  memkit-bench workloads/ycsb/a.json --budget 1m -o a.json && scripts/plot.py a.json -o plots\n"
+     "\nexit status: 0 fine; 2 bad usage or input; 3 could not measure; 4 a failed check;\n"
+     "5 untrustworthy (--strict); 6 a worker failed; 128+n ended by signal n (the result is kept)\n"},
+    {FOR_PLAN,
+     "usage: memkit-bench plan WORKLOAD.json [options]\n\n"
+     "Shows what `run` would do, and runs nothing: every cell, its threads and their PUs, what is skipped\n"
+     "and why, how long it takes and how much memory it needs.\n",
+     "\nexample:\n  memkit-bench plan workloads/quickstart.json --topology \"pack:2 core:16 pu:2\"\n"},
+    {FOR_STRESS,
+     "usage: memkit-bench stress WORKLOAD.json|SCENARIO [options]\n\n"
+     "Tries to break what a workload file measures: oracles (what must hold) on every implementation, under\n"
+     "pressures (what makes threads meet), for a while. Findings are printed with the command that repeats\n"
+     "them, and kept in one JSON file. A measuring run says how fast; this says whether that means anything.\n",
+     "\nexamples:\n"
+     "  memkit-bench stress workloads/stress/map.json\n"
+     "  memkit-bench stress workloads/stress/map.json --impl map/NAME --flavour tsan --seconds 60\n"
+     "  memkit-bench stress workloads/stress/alloc.json --sarif alloc.sarif --junit alloc.xml\n"
+     "  memkit-bench stress map_adjacent_removes --impl 'map/*'\n"
+     "\nexit status: 0 nothing found; 2 bad usage or input; 3 nothing could be tried; 4 something was found;\n"
+     "5 unchecked (--strict); 6 no worker can run; 128+n ended by signal n (what was found is kept)\n"},
+};
+
 void mk_options_help(const char *command) {
-    bool plan = strcmp(command, "plan") == 0;
-    if (plan) {
-        printf("usage: memkit-bench plan WORKLOAD.json [options]\n\n"
-               "Shows what `run` would do, and runs nothing: every cell, its threads and their PUs, what is skipped\n"
-               "and why, how long it takes and how much memory it needs.\n\noptions:\n");
-    } else {
-        printf("usage: memkit-bench [run] WORKLOAD.json [options]\n\n"
-               "Runs a workload file against the implementations it names, prints a table and keeps everything that\n"
-               "was measured in one JSON file.\n\noptions:\n");
-    }
+    int commands = command_of(command);
+    size_t at = 0;
+    while (helps[at].command != commands) at++;
+    printf("%s\noptions:\n", helps[at].head);
     for (size_t i = 0; i < KNOWN; i++) {
         char head[48];
-        if (!(known[i].commands & (plan ? FOR_PLAN : FOR_RUN))) continue;
+        if (!(known[i].commands & commands)) continue;
         snprintf(head, sizeof head, "%s--%s%s%s", known[i].id < 256 ? (known[i].id == 'o' ? "-o, " : "-h, ") : "",
                  known[i].name, known[i].value ? " " : "", known[i].value ? known[i].value : "");
         printf("  %-24s %s\n", head, known[i].help);
     }
-    if (plan) {
-        printf("\nexample:\n  memkit-bench plan workloads/quickstart.json --topology \"pack:2 core:16 pu:2\"\n");
-    } else {
-        printf("\nexamples:\n"
-               "  memkit-bench workloads/quickstart.json\n"
-               "  memkit-bench workloads/ycsb/b.json --impl 'map/*' --threads 1,2 --set keys.count=100000\n"
-               "  memkit-bench workloads/ycsb/a.json --budget 1m -o a.json && scripts/plot.py a.json -o plots\n"
-               "\nexit status: 0 fine; 2 bad usage or input; 3 could not measure; 4 a failed check;\n"
-               "5 untrustworthy (--strict); 6 a worker failed; 128+n ended by signal n (the result is kept)\n");
-    }
+    printf("%s", helps[at].tail);
 }
 
 /* ---- values -------------------------------------------------------------------------------- */
@@ -187,6 +220,18 @@ static int take(const char *command, int id, char *value, struct mk_options *o) 
     case OPT_QUIET: o->quiet = true; return 0;
     case OPT_TOPOLOGY: o->topology = value; return 0;
     case OPT_JSON: o->json = true; return 0;
+    case OPT_SECONDS:
+        return read_time(value, &o->seconds) ? say(command, "--seconds wants a time such as 90 or 5m, not \"%s\"", value) : 0;
+    case OPT_ORACLE: return set_text(&o->oracles, &o->oracles_n, value);
+    case OPT_PRESSURE: return set_text(&o->pressures, &o->pressures_n, value);
+    case OPT_EFFORT:
+        if (read_number(command, "effort", value, &o->effort_percent)) return -1;
+        if (o->effort_percent >= 1 && o->effort_percent <= 1000) return 0;
+        return say(command, "--effort wants 1 to 1000 percent, not \"%s\"", value);
+    case OPT_STOP_AT_FIRST: o->stop_at_first = true; return 0;
+    case OPT_SUPPRESSIONS: o->suppressions = value; return 0;
+    case OPT_JUNIT: o->junit = value; return 0;
+    case OPT_SARIF: o->sarif = value; return 0;
     case OPT_COLOR:
         o->colour = value;
         if (strcmp(value, "auto") == 0 || strcmp(value, "always") == 0 || strcmp(value, "never") == 0) return 0;
@@ -215,7 +260,7 @@ static int unknown_option(const char *command, int commands, const char *word) {
 
 int mk_options_read(int argc, char **argv, struct mk_options *options) {
     const char *command = argv[0];
-    int commands = strcmp(command, "plan") == 0 ? FOR_PLAN : FOR_RUN, id;
+    int commands = command_of(command), id;
     struct option longs[KNOWN + 1] = {{0}};
     size_t n = 0;
     memset(options, 0, sizeof *options);
@@ -226,7 +271,7 @@ int mk_options_read(int argc, char **argv, struct mk_options *options) {
     }
     optind = 1;
     opterr = 0;
-    while ((id = getopt_long(argc, argv, commands == FOR_RUN ? ":ho:" : ":h", longs, NULL)) != -1) {
+    while ((id = getopt_long(argc, argv, commands == FOR_PLAN ? ":h" : ":ho:", longs, NULL)) != -1) {
         if (id == ':') return say(command, "%s wants a value", argv[optind - 1]);
         if (id == '?') return unknown_option(command, commands, argv[optind - 1]);
         if (take(command, id, optarg, options)) return -1;
@@ -243,9 +288,11 @@ void mk_options_free(struct mk_options *options) {
     free(options->plan.threads);
     free(options->plan.plugins);
     free(options->sets);
+    free(options->oracles);
+    free(options->pressures);
 }
 
-int mk_options_workload(const struct mk_options *options, struct mk_workload *workload) {
+int mk_options_plugins(const struct mk_options *options) {
     struct mk_err err;
     for (size_t i = 0; i < options->plan.plugins_n; i++) {
         if (mk_registry_load(options->plan.plugins[i], &err)) {
@@ -253,6 +300,11 @@ int mk_options_workload(const struct mk_options *options, struct mk_workload *wo
             return MK_EXIT_BROKEN;
         }
     }
+    return 0;
+}
+
+int mk_options_workload(const struct mk_options *options, struct mk_workload *workload) {
+    struct mk_err err;
     if (mk_workload_read(options->workload, workload)) return MK_EXIT_USAGE;
     for (size_t i = 0; i < options->sets_n; i++) {
         char *key = mk_need_text(options->sets[i]);

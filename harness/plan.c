@@ -214,13 +214,18 @@ static char *groups_reason(const struct mk_plan_point *point, uint32_t threads) 
     return NULL;
 }
 
-/* Returns why the composition cannot run this point with so many threads, or NULL. */
-static char *cell_reason(const struct mk_composition *c, const struct mk_plan_point *point, uint32_t threads) {
+/* Returns why the composition cannot run this point with so many threads, or NULL. Under stress it need not: oracles
+ * say for themselves what they need of it. */
+static char *cell_reason(const struct mk_composition *c, const struct mk_plan_point *point, uint32_t threads, bool stress) {
     const struct mk_impl *impl = c->impl;
     bool per_thread = point->workload.instance == MK_INSTANCE_PER_THREAD;
     bool writes = false, stalls = false;
     uint32_t codes = codes_of(impl->kind, point, &writes, &stalls);
     char *dealt = groups_reason(point, threads);
+    if (stress) {
+        free(dealt);
+        return c->reason ? mk_need_text(c->reason) : NULL;
+    }
     if (dealt) return dealt;
     if (c->reason) return mk_need_text(c->reason);
     if (threads > 1 && !per_thread && !(impl->caps & MK_CONCURRENT)) {
@@ -350,7 +355,7 @@ static int compose_point(const struct mk_workload *w, const struct mk_plan_optio
         }
     }
     const struct mk_impl *floor = mk_registry_floor(w->kind);
-    if (floor) {
+    if (floor && !options->stress) {
         char *identity = mk_need_format("%s/%s", w->kind, floor->name);
         int failed = mk_compose(identity, (uint32_t)w->value_bytes, list, n, err);
         free(identity);
@@ -359,8 +364,14 @@ static int compose_point(const struct mk_workload *w, const struct mk_plan_optio
     return *n ? 0 : mk_fail(err, "nothing matches the implementations asked for");
 }
 
-static int thread_counts(const struct mk_plan_point *point, const struct mk_topo *topo, uint64_t **out, size_t *n,
-                         struct mk_err *err) {
+/* Threads of a trial where nothing is said: enough to meet on a small machine, few enough to be followed. */
+static uint32_t stress_threads(const struct mk_topo *topo) {
+    uint32_t pus = mk_topo_machine(topo)->pus;
+    return pus < 4 ? 4 : pus > 16 ? 16 : pus;
+}
+
+static int thread_counts(const struct mk_plan_point *point, const struct mk_topo *topo, bool stress, uint64_t **out,
+                         size_t *n, struct mk_err *err) {
     uint32_t fixed = 0;
     for (size_t p = 0; p < point->phases_n; p++) {
         uint32_t of_phase = fixed_threads(&point->phases[p]);
@@ -374,6 +385,8 @@ static int thread_counts(const struct mk_plan_point *point, const struct mk_topo
     *out = NULL;
     if (fixed) {
         *(uint64_t *)mk_grow(out, n, sizeof **out) = fixed;
+    } else if (!point->workload.threads_n && stress) {
+        *(uint64_t *)mk_grow(out, n, sizeof **out) = stress_threads(topo);
     } else if (!point->workload.threads_n) {
         *out = mk_need(MK_TOPO_AUTO_MAX, sizeof **out);
         *n = mk_topo_auto_threads(topo, *out);
@@ -407,16 +420,17 @@ static int add_cells(struct mk_plan *plan, uint32_t point, const struct mk_topo 
     struct mk_composition *list = NULL;
     size_t n = 0, counts_n = 0;
     uint64_t *counts = NULL;
-    int failed = compose_point(&at->workload, options, &list, &n, err) || thread_counts(at, topo, &counts, &counts_n, err);
+    int failed = compose_point(&at->workload, options, &list, &n, err) || thread_counts(at, topo, options->stress, &counts, &counts_n, err);
     for (size_t t = 0; t < counts_n && !failed; t++) {
         failed = add_group(plan, point, (uint32_t)counts[t], topo, err);
         for (size_t c = 0; c < n && !failed; c++) {
+            if (options->stress && (list[c].impl->caps & MK_FLOOR)) continue;
             struct mk_cell *cell = mk_grow(&plan->cells, &plan->cells_n, sizeof *plan->cells);
             cell->index = (uint32_t)plan->cells_n - 1;
             cell->group = (uint32_t)plan->groups_n - 1;
             cell->identity = mk_need_text(list[c].identity);
             cell->floor = (list[c].impl->caps & MK_FLOOR) != 0;
-            cell->reason = cell_reason(&list[c], at, (uint32_t)counts[t]);
+            cell->reason = cell_reason(&list[c], at, (uint32_t)counts[t], options->stress);
             cell->skipped = cell->reason != NULL;
             cell->seed = mk_mix64(plan->seed ^ mk_mix64(cell->group + 1));
             expect_cell(cell, list[c].impl, at, (uint32_t)counts[t], mk_topo_machine(topo)->pus);
@@ -428,7 +442,7 @@ static int add_cells(struct mk_plan *plan, uint32_t point, const struct mk_topo 
         bool able = !list[c].exact || !counts_n || (list[c].impl->caps & MK_FLOOR);
         for (size_t t = 0; t < counts_n && !able; t++) {
             free(why);
-            why = cell_reason(&list[c], at, (uint32_t)counts[t]);
+            why = cell_reason(&list[c], at, (uint32_t)counts[t], options->stress);
             able = why == NULL;
         }
         if (!able) failed = mk_fail(err, "%s cannot run this workload: it %s", list[c].identity, why);
@@ -530,7 +544,7 @@ int mk_plan_make(const struct mk_workload *workload, const struct mk_topo *topo,
     if (!failed) {
         uint64_t available = available_bytes();
         expect_plan(out);
-        if (available && out->expected_bytes > available && mk_topo_machine(topo)->thissystem) {
+        if (!options->stress && available && out->expected_bytes > available && mk_topo_machine(topo)->thissystem) {
             failed = mk_fail(err, "the largest cell needs about %.1f GB, %.1f GB are available: fewer keys, smaller "
                                   "values or fewer threads", (double)out->expected_bytes / 1e9, (double)available / 1e9);
         }

@@ -84,6 +84,7 @@ struct mk_plan_options {
     uint32_t shard, shards; /* I/N: 1-based; shards 0 = all */
     char **plugins;
     size_t plugins_n;
+    bool stress; /* cells are to be put under stress rather than measured: no floors, nothing told beforehand */
 };
 
 /* Returns 0 and a plan in *out (freed by mk_record_free(&mk_plan_record, out)), or -1 with err set:

@@ -210,7 +210,8 @@ static bool hangs(struct mk_process *p) {
     uint64_t now = mk_wall_ns();
     bool runnable;
     if (p->done || !p->busy) return false;
-    if (p->allowed_s > 0 && (double)(now - p->since_ns) > p->allowed_s * 1e9) {
+    p->spent_s = (double)(now - p->since_ns) / 1e9;
+    if (p->allowed_s > 0 && p->spent_s > p->allowed_s) {
         p->hung = "no end by the clock";
         return true;
     }
@@ -295,8 +296,7 @@ char *mk_process_death(const struct mk_process *p, int end) {
     char *stacks = mk_stacks_name(p->said.at ? p->said.at : "");
     char *text;
     if (end == MK_PROCESS_HUNG) {
-        text = mk_need_format("no end after %.0f s (%s), stacks follow\n%s", (double)(mk_wall_ns() - p->since_ns) / 1e9,
-                              p->hung, stacks);
+        text = mk_need_format("no end after %.0f s (%s), stacks follow\n%s", p->spent_s, p->hung, stacks);
     } else if (WIFSIGNALED(p->status)) {
         text = mk_need_format("the worker died of signal %d (%s)\n%s", WTERMSIG(p->status),
                               strsignal(WTERMSIG(p->status)), stacks);

@@ -52,6 +52,7 @@ struct mk_process {
     double stuck_s;       /* how long no thread of it may have run or wanted to; 0 = no limit */
     uint64_t cpu_from_ns; /* CPU time when it began with that */
     uint64_t slices, slices_ns, looked_ns; /* how often its threads had run when it was last looked at, and since when */
+    double spent_s;       /* with that, when it was last looked at */
     const char *hung;     /* which limit it overran */
     int status;           /* as waitpid gives it */
 };

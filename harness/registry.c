@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "build_info.h"
+#include "check/scenarios.h"
 #include "record.h"
 
 extern const struct mk_entry *const __start_mk_impls[] __attribute__((weak, visibility("hidden")));
@@ -14,6 +15,8 @@ static struct mk_impl *impls;
 static size_t impls_n;
 static const struct mk_kind **kinds;
 static size_t kinds_n;
+static void (***point_hooks)(unsigned line); /* of plug-ins */
+static size_t point_hooks_n;
 
 size_t mk_registry_count(void) {
     return impls_n;
@@ -123,7 +126,7 @@ static int add_entries(const struct mk_entry *const *begin, const struct mk_entr
 
 int mk_registry_open(struct mk_err *err) {
     if (impls_n || !__start_mk_impls) return 0;
-    return add_entries(__start_mk_impls, __stop_mk_impls, err);
+    return add_entries(__start_mk_impls, __stop_mk_impls, err) || mk_scenarios_open(err) ? -1 : 0;
 }
 
 int mk_registry_load(const char *path, struct mk_err *err) {
@@ -153,8 +156,15 @@ int mk_registry_load(const char *path, struct mk_err *err) {
     if (strcmp(build->flavour, "release") == 0 && !plugin->optimised) {
         return mk_fail(err, "plug-in %s was compiled without optimisation: add -O2", path);
     }
-    if (plugin->begin == plugin->end) return mk_fail(err, "plug-in %s registers nothing", path);
-    return add_entries(plugin->begin, plugin->end, err);
+    if (plugin->begin == plugin->end && plugin->scenarios == plugin->scenarios_end) {
+        return mk_fail(err, "plug-in %s registers nothing", path);
+    }
+    if (plugin->point_hook) {
+        point_hooks = mk_need_more(point_hooks, point_hooks_n + 1, sizeof *point_hooks);
+        point_hooks[point_hooks_n++] = plugin->point_hook;
+    }
+    if (add_entries(plugin->begin, plugin->end, err)) return -1;
+    return mk_scenarios_add(plugin->scenarios, plugin->scenarios_end, err);
 }
 
 const struct mk_impl *mk_registry_find(const char *kind, const char *name, const char *chosen, uint32_t value_bytes) {
@@ -191,6 +201,16 @@ const struct mk_kind *mk_registry_kind(const char *name) {
         if (strcmp(kinds[i]->name, name) == 0) return kinds[i];
     }
     return NULL;
+}
+
+bool mk_registry_hook_points(void (*hook)(unsigned line)) {
+    for (size_t i = 0; i < point_hooks_n; i++) *point_hooks[i] = hook;
+#ifdef MK_POINTS
+    mk_point_hook = hook;
+    return true;
+#else
+    return false;
+#endif
 }
 
 const struct mk_op_desc *mk_kind_op(const struct mk_kind *kind, const char *name) {

@@ -1,5 +1,5 @@
 /* registry.h - what there is to measure: the entries of the linker section `mk_impls`, of this
- * program and of loaded plug-ins, sorted and checked. */
+ * program and of loaded plug-ins, sorted and checked. Scenarios (check/scenarios.h) come in by the same doors. */
 #ifndef MK_REGISTRY_H
 #define MK_REGISTRY_H
 
@@ -29,6 +29,10 @@ const struct mk_impl *mk_registry_floor(const char *kind);
 size_t mk_registry_kinds(void);
 const struct mk_kind *mk_registry_kind_at(size_t i);
 const struct mk_kind *mk_registry_kind(const char *name);
+
+/* Has `hook` called around the atomic operations and locks of all implementations (impl/order.h), those of plug-ins
+ * included; NULL: no longer. Returns whether this build has such points. While no other thread is at work. */
+bool mk_registry_hook_points(void (*hook)(unsigned line));
 
 /* Returns the operation a workload file calls `name`, or NULL. */
 const struct mk_op_desc *mk_kind_op(const struct mk_kind *kind, const char *name);

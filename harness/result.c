@@ -29,7 +29,7 @@ static char *now_utc(void) {
     return mk_need_text(text);
 }
 
-static void begin_context(struct mk_result_context *context, uint64_t seed, int argc, char *const *argv) {
+void mk_context_begin(struct mk_result_context *context, uint64_t seed, int argc, char *const *argv) {
     const struct mk_build_info *build = mk_build_info();
     context->version = mk_need_text(build->version);
     context->commit = mk_need_text(build->commit);
@@ -122,7 +122,7 @@ void mk_result_begin(struct mk_result_file *result, const struct mk_plan *plan, 
     result->schema = mk_need_text(MK_RESULT_SCHEMA);
     result->workload = trimmed(workload_text);
     begin_plan(&result->plan, plan);
-    begin_context(&result->context, plan->seed, argc, argv);
+    mk_context_begin(&result->context, plan->seed, argc, argv);
     begin_ops(result, plan->kind);
     for (size_t i = 0; i < plan->points_n; i++)
         begin_point(mk_grow(&result->points, &result->points_n, sizeof *result->points), &plan->points[i]);
@@ -133,8 +133,7 @@ void mk_result_begin(struct mk_result_file *result, const struct mk_plan *plan, 
         begin_cell(mk_grow(&result->cells, &result->cells_n, sizeof *result->cells), &plan->cells[i], plan);
 }
 
-void mk_result_workers(struct mk_result_file *result, const char *flavour) {
-    struct mk_result_context *context = &result->context;
+void mk_context_workers(struct mk_result_context *context, const char *flavour) {
     free(context->flavour);
     context->flavour = mk_need_text(flavour);
     free(context->untrustworthy);
@@ -143,10 +142,15 @@ void mk_result_workers(struct mk_result_file *result, const char *flavour) {
     context->untrustworthy = mk_need_format("the workers were built with flavour %s, not release", flavour);
 }
 
-void mk_result_machine(struct mk_result_file *result, const struct mk_topo_machine *machine, const char *text) {
-    mk_record_free(&mk_topo_machine_record, &result->context.machine);
-    mk_record_copy(&mk_topo_machine_record, &result->context.machine, machine);
-    set_text(&result->context.machine_text, text);
+void mk_context_machine(struct mk_result_context *context, const struct mk_topo_machine *machine, const char *text) {
+    mk_record_free(&mk_topo_machine_record, &context->machine);
+    mk_record_copy(&mk_topo_machine_record, &context->machine, machine);
+    set_text(&context->machine_text, text);
+}
+
+void mk_context_end(struct mk_result_context *context) {
+    free(context->end_utc);
+    context->end_utc = now_utc();
 }
 
 void mk_result_warn(struct mk_result_file *result, const char *about, const char *text, const char *remedy) {
@@ -328,7 +332,6 @@ void mk_result_judge(struct mk_result_file *result) {
 
 void mk_result_close(struct mk_result_file *result, bool complete) {
     result->complete = complete;
-    free(result->context.end_utc);
-    result->context.end_utc = now_utc();
+    mk_context_end(&result->context);
     mk_result_judge(result);
 }

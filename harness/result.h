@@ -113,18 +113,24 @@ struct mk_result_file {
     size_t cells_n;
 };
 
-extern const struct mk_record mk_warning_record, mk_result_record;
+extern const struct mk_record mk_warning_record, mk_result_context_record, mk_result_record;
+
+/* Fills in what ran it: this build, the seed, the command line, the time. */
+void mk_context_begin(struct mk_result_context *context, uint64_t seed, int argc, char *const *argv);
+
+/* The workers were another build than this program: of `flavour`, and why its timings mean nothing. */
+void mk_context_workers(struct mk_result_context *context, const char *flavour);
+
+/* The machine in numbers (copied) and in one line. */
+void mk_context_machine(struct mk_result_context *context, const struct mk_topo_machine *machine, const char *text);
+
+/* It has ended now. */
+void mk_context_end(struct mk_result_context *context);
 
 /* Begins a result for a plan: workload, points, groups, cells, build, seed and start time are filled
  * in, all of it copied. workload_text is the file word for word. */
 void mk_result_begin(struct mk_result_file *result, const struct mk_plan *plan, const char *workload_text, int argc,
                      char *const *argv);
-
-/* The workers were another build than this program: of `flavour`, and why its timings mean nothing. */
-void mk_result_workers(struct mk_result_file *result, const char *flavour);
-
-/* The machine in numbers (copied) and in one line. */
-void mk_result_machine(struct mk_result_file *result, const struct mk_topo_machine *machine, const char *text);
 
 /* Takes over what *env owns (zeroed then); its facts that spoil something become warnings. */
 void mk_result_environment(struct mk_result_file *result, struct mk_env *env);

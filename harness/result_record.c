@@ -59,7 +59,7 @@ static const struct mk_field context_fields[] = {
     PART(mk_result_context, environment, mk_env_record, "Every fact of the machine worth a warning."),
     {0},
 };
-static const struct mk_record context_record = {
+const struct mk_record mk_result_context_record = {
     "context", sizeof(struct mk_result_context), context_fields, "What ran it, on what, and when.",
 };
 
@@ -130,8 +130,8 @@ static const struct mk_field result_fields[] = {
           "false: a signal ended it; what is here is valid."),
     FIELD(mk_result_file, workload, MK_FIELD_RAW, MK_FIELD_REQUIRED, "The workload file, word for word."),
     PART(mk_result_file, plan, plan_record, "Which plan was run."),
-    PART(mk_result_file, context, context_record, "What ran it, on what, and when."),
-    PARTS(mk_result_file, joined, context_record, "Contexts of further shards, where it was merged."),
+    PART(mk_result_file, context, mk_result_context_record, "What ran it, on what, and when."),
+    PARTS(mk_result_file, joined, mk_result_context_record, "Contexts of further shards, where it was merged."),
     PARTS(mk_result_file, warnings, mk_warning_record, "What spoils or limits it."),
     PART(mk_result_file, counters, counters_record, "Who counted, and why not."),
     LIST(mk_result_file, ops, MK_FIELD_TEXT_LIST, "Operations by code, which lists by code refer to."),

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "finding.h"
 #include "plan.h"
 #include "sample.h"
 
@@ -37,6 +38,33 @@ static const struct mk_field progress_note_fields[] = {
 const struct mk_record mk_progress_note_record = {"progress_note", sizeof(struct mk_progress_note),
                                                   progress_note_fields, "what a worker begins with"};
 
+#define ENTRY(STRUCT, MEMBER, TYPE, HELP) {#MEMBER, TYPE, 0, MK_AT(STRUCT, MEMBER), NULL, NULL, 0, 0, NULL, HELP}
+#define ENTRIES(STRUCT, MEMBER, TYPE, HELP) {#MEMBER, TYPE, 0, MK_LIST_AT(STRUCT, MEMBER), NULL, NULL, 0, 0, NULL, HELP}
+
+static const struct mk_field hunt_order_fields[] = {
+    ENTRY(mk_hunt_order, seed, MK_FIELD_U64, "of the first pass"),
+    ENTRY(mk_hunt_order, effort_percent, MK_FIELD_U32, "of every trial; 0: growing"),
+    ENTRY(mk_hunt_order, seconds, MK_FIELD_F64, "no trial begins later"),
+    ENTRY(mk_hunt_order, begin, MK_FIELD_U64, "number of the first attempt"),
+    ENTRY(mk_hunt_order, stop_at_first, MK_FIELD_BOOL, "finding"),
+    ENTRIES(mk_hunt_order, oracles, MK_FIELD_TEXT_LIST, "patterns"),
+    ENTRIES(mk_hunt_order, pressures, MK_FIELD_TEXT_LIST, "names"),
+    ENTRIES(mk_hunt_order, cells, MK_FIELD_U64_LIST, "indices of the cells"),
+    ENTRIES(mk_hunt_order, dead, MK_FIELD_TEXT_LIST, "what is not to be tried any more"),
+    {0}};
+const struct mk_record mk_hunt_order_record = {"hunt_order", sizeof(struct mk_hunt_order), hunt_order_fields,
+                                               "what a worker is to put under stress"};
+
+static const struct mk_field attempt_fields[] = {
+    ENTRY(mk_attempt, number, MK_FIELD_U64, "of the attempt"),
+    ENTRY(mk_attempt, cell, MK_FIELD_U32, "index"),
+    ENTRY(mk_attempt, oracle, MK_FIELD_TEXT, "what is tried"),
+    ENTRY(mk_attempt, pressure, MK_FIELD_TEXT, "under what"),
+    ENTRY(mk_attempt, seed, MK_FIELD_U64, "of the trial"),
+    ENTRY(mk_attempt, effort_percent, MK_FIELD_U32, "how much of it"),
+    {0}};
+const struct mk_record mk_attempt_record = {"attempt", sizeof(struct mk_attempt), attempt_fields, "a trial that begins"};
+
 static const struct {
     const char *name;
     const struct mk_record *record;
@@ -44,11 +72,15 @@ static const struct {
     [MK_FRAME_HELLO] = {"hello", &mk_hello_record},
     [MK_FRAME_PLAN] = {"plan", &mk_plan_record},
     [MK_FRAME_ORDER] = {"order", &mk_order_record},
+    [MK_FRAME_HUNT] = {"hunt", &mk_hunt_order_record},
     [MK_FRAME_PROGRESS] = {"progress", &mk_progress_note_record},
     [MK_FRAME_ROUND] = {"round", &mk_round_sample_record},
     [MK_FRAME_LATENCY] = {"latency", &mk_latency_sample_record},
     [MK_FRAME_MEMORY] = {"memory", &mk_memory_sample_record},
     [MK_FRAME_CHECK] = {"check", &mk_check_sample_record},
+    [MK_FRAME_ATTEMPT] = {"attempt", &mk_attempt_record},
+    [MK_FRAME_TRIAL] = {"trial", &mk_trial_record},
+    [MK_FRAME_FINDING] = {"finding", &mk_finding_record},
     [MK_FRAME_DONE] = {"done", NULL},
 };
 

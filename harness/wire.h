@@ -14,11 +14,15 @@ enum mk_frame_type {
     MK_FRAME_HELLO,    /* worker: who it is; again when its plug-ins are loaded */
     MK_FRAME_PLAN,     /* conductor: what there is to run */
     MK_FRAME_ORDER,    /* conductor: which of it this worker runs */
+    MK_FRAME_HUNT,     /* conductor: instead, what it puts under stress */
     MK_FRAME_PROGRESS, /* worker: what it begins with now */
     MK_FRAME_ROUND,
     MK_FRAME_LATENCY,
     MK_FRAME_MEMORY,
     MK_FRAME_CHECK,
+    MK_FRAME_ATTEMPT, /* worker: the trial it begins with now */
+    MK_FRAME_TRIAL,   /* what that came to ... */
+    MK_FRAME_FINDING, /* ... and what it found */
     MK_FRAME_DONE, /* worker: all of the order has been carried out */
     MK_FRAME_TYPES
 };
@@ -43,7 +47,32 @@ struct mk_progress_note {
     double expected_s; /* how long this may reasonably take */
 };
 
-extern const struct mk_record mk_hello_record, mk_order_record, mk_progress_note_record;
+/* An order to put cells under stress (trials.h). */
+struct mk_hunt_order {
+    uint64_t seed;
+    uint32_t effort_percent; /* of every trial; 0: little at first, more in later passes */
+    double seconds;          /* no trial begins later; 0: one pass */
+    uint64_t begin;          /* number of the first attempt: those before it have been made */
+    bool stop_at_first;      /* finding */
+    char **oracles, **pressures; /* patterns, names; empty: all */
+    size_t oracles_n, pressures_n;
+    uint64_t *cells; /* indices */
+    size_t cells_n;
+    char **dead; /* "CELL ORACLE": not to be tried any more */
+    size_t dead_n;
+};
+
+/* One trial that is about to begin. */
+struct mk_attempt {
+    uint64_t number;
+    uint32_t cell;
+    char *oracle, *pressure;
+    uint64_t seed;
+    uint32_t effort_percent;
+};
+
+extern const struct mk_record mk_hello_record, mk_order_record, mk_progress_note_record, mk_hunt_order_record,
+    mk_attempt_record;
 
 /* Returns the record that frames of this type carry (NULL: none). */
 const struct mk_record *mk_frame_record(uint32_t type);

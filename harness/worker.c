@@ -9,6 +9,7 @@
 #include "registry.h"
 #include "run.h"
 #include "stacks.h"
+#include "trials.h"
 
 struct pipe_sink {
     int fd;
@@ -32,16 +33,15 @@ uint64_t mk_worker_build_id(void) {
     return hash ^ build->header_hash;
 }
 
-/* Waits for a frame of one type. */
-static void *expect_frame(struct mk_wire_in *in, uint32_t wanted, struct mk_err *err) {
-    uint32_t type;
+/* Waits for a frame of one type, or of another one (the same, where there is but one). Returns it, and in *got which. */
+static void *expect_frame(struct mk_wire_in *in, uint32_t wanted, uint32_t or_else, uint32_t *got, struct mk_err *err) {
     void *obj;
     for (;;) {
-        int got = mk_wire_next(in, &type, &obj, err);
-        if (got < 0) return NULL;
-        if (got && type == wanted) return obj;
-        if (got) {
-            mk_fail(err, "a %s frame came, a %s was due", mk_frame_name(type), mk_frame_name(wanted));
+        int came = mk_wire_next(in, got, &obj, err);
+        if (came < 0) return NULL;
+        if (came && (*got == wanted || *got == or_else)) return obj;
+        if (came) {
+            mk_fail(err, "a %s frame came, a %s was due", mk_frame_name(*got), mk_frame_name(wanted));
             return NULL;
         }
         if (mk_wire_fill(in, err) <= 0) {
@@ -67,19 +67,22 @@ int mk_worker_main(int in_fd, int out_fd) {
     /* Twice: before the plan, which another version could not read, and once its plug-ins are loaded. */
     struct mk_hello hello = {mk_worker_build_id(), 0, mk_wire_digest(), (uint64_t)getpid()};
     if (mk_wire_send(out_fd, MK_FRAME_HELLO, &hello, &err)) return complain(&err);
-    struct mk_plan *plan = expect_frame(&in, MK_FRAME_PLAN, &err);
+    uint32_t type;
+    struct mk_plan *plan = expect_frame(&in, MK_FRAME_PLAN, MK_FRAME_PLAN, &type, &err);
     if (!plan) return complain(&err);
     for (size_t i = 0; i < plan->plugins_n; i++) {
         if (mk_registry_load(plan->plugins[i], &err)) return complain(&err);
     }
     hello.registry_digest = mk_registry_digest();
     if (mk_wire_send(out_fd, MK_FRAME_HELLO, &hello, &err)) return complain(&err);
-    struct mk_order *order = expect_frame(&in, MK_FRAME_ORDER, &err);
+    void *order = expect_frame(&in, MK_FRAME_ORDER, MK_FRAME_HUNT, &type, &err);
     if (!order) return complain(&err);
-    if (mk_run_order(plan, order, topo, &sink, &err)) return complain(&err);
+    if (type == MK_FRAME_HUNT ? mk_trials_run(plan, order, &sink, &err) : mk_run_order(plan, order, topo, &sink, &err)) {
+        return complain(&err);
+    }
     if (mk_wire_send(out_fd, MK_FRAME_DONE, NULL, &err)) return complain(&err);
     mk_record_free(&mk_plan_record, plan);
-    mk_record_free(&mk_order_record, order);
+    mk_record_free(mk_frame_record(type), order);
     free(plan);
     free(order);
     mk_wire_in_free(&in);

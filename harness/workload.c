@@ -166,6 +166,21 @@ static const struct mk_field until_fields[] = {
 static const struct mk_record until_record = {"until", sizeof(struct mk_workload_until), until_fields,
                                               "When a cell has been measured well enough."};
 
+static const struct mk_field stress_fields[] = {
+    {WITH_LIST(TEXT_LIST, mk_workload_stress, oracles), .flags = MK_FIELD_ONE_OR_MANY,
+     .help = "What to try, names or patterns: the cases of the kind, \"history\", scenarios; `memkit-bench list "
+             "oracles` shows all. Left out: everything that applies."},
+    {WITH_LIST(TEXT_LIST, mk_workload_stress, pressures), .flags = MK_FIELD_ONE_OR_MANY,
+     .help = "Under what to try it: `memkit-bench list pressures` shows all. Left out: everything that can be "
+             "applied, in turn."},
+    {WITH_TYPE(U64, mk_workload_stress, window_ops), .min = 1, .max = 1e6, .preset = "2000",
+     .help = "Operations of each thread between two quiet moments of a history."},
+    {WITH_TYPE(F64, mk_workload_stress, seconds), .min = 0, .max = 1e6, .preset = "20",
+     .help = "How long to go on; --seconds says otherwise."},
+    {0}};
+static const struct mk_record stress_record = {"stress", sizeof(struct mk_workload_stress), stress_fields,
+                                               "What `memkit-bench stress` does with this file; measuring ignores it."};
+
 static const struct mk_field workload_fields[] = {
     {WITH_TYPE(TEXT, mk_workload, schema), .flags = MK_FIELD_REQUIRED,
      .help = "Format of the file: \"memkit.workload/1\"."},
@@ -223,6 +238,8 @@ static const struct mk_field workload_fields[] = {
     {WITH_TYPE(RECORD, mk_workload, latency), .record = &latency_record, .help = "How latencies are taken."},
     {WITH_TYPE(RECORD, mk_workload, until), .record = &until_record,
      .help = "When a cell has been measured well enough."},
+    {WITH_TYPE(RECORD, mk_workload, stress), .record = &stress_record,
+     .help = "How hard `memkit-bench stress` is to try."},
     {WITH_LIST(TEXT_LIST, mk_workload, counters), .flags = MK_FIELD_ONE_OR_MANY,
      .help = "What to count: l1d_miss, l2_miss, llc_miss, dtlb_miss, instructions, cycles, page_faults, "
              "ctx_switches."},

@@ -84,6 +84,15 @@ struct mk_workload_until {
     uint64_t min_processes;
 };
 
+struct mk_workload_stress {
+    char **oracles; /* globs; empty: all that apply */
+    size_t oracles_n;
+    char **pressures; /* empty: all that can be applied */
+    size_t pressures_n;
+    uint64_t window_ops; /* of a thread, between two quiet moments of a history */
+    double seconds;
+};
+
 struct mk_workload {
     char *schema, *name, *about, *kind;
     char **impls;
@@ -110,6 +119,7 @@ struct mk_workload {
     uint64_t processes, rounds, round_ms, warmup_ms, ops_count, stream_ops_max;
     struct mk_workload_latency latency;
     struct mk_workload_until until;
+    struct mk_workload_stress stress;
     char **counters;
     size_t counters_n;
     char *sweep;  /* raw JSON object: dotted key -> list of values; NULL = none */

@@ -155,7 +155,7 @@ static void sweep_close(struct sweep *sweep) {
 /* What holds for the whole run cannot differ between its points. */
 static const char *const of_the_run[] = {"schema", "name",      "about",  "kind", "impls",    "compose",
                                          "threads", "pin",      "processes", "rounds", "seed", "counters",
-                                         "until",  "sweep",     "expect", NULL};
+                                         "until",  "sweep",     "expect", "stress", NULL};
 
 static bool is_of_the_run(const char *key) {
     for (size_t i = 0; of_the_run[i]; i++) {

@@ -11,6 +11,7 @@
 #define MK_MAP_H
 
 #include "mk.h"
+#include "order.h"
 
 /* The payload. One unit is compiled per size the implementation lists in its `values:` line. */
 #ifndef MK_VALUE_BYTES

@@ -26,7 +26,7 @@
 #endif
 
 /* Raised whenever a struct of the contract headers changes; a plug-in built against another is refused. */
-#define MK_ABI 1u
+#define MK_ABI 2u
 
 /* Unit of coherence. Two of them where the adjacent-line prefetcher couples neighbours. */
 #define MK_CACHE_LINE 64
@@ -333,6 +333,8 @@ struct mk_entry {
     mk_describe_fn *describe;
 };
 
+struct mk_scenario; /* scenario.h */
+
 /* What a plug-in exports, once, under the name `mk_plugin`. */
 struct mk_plugin {
     uint32_t abi;
@@ -341,6 +343,8 @@ struct mk_plugin {
     const char *flavour;
     uint64_t optimised; /* 0 or 1 */
     const struct mk_entry *const *begin, *const *end;
+    void (**point_hook)(unsigned line); /* its own mk_point_hook; NULL: compiled without points */
+    const struct mk_scenario *const *scenarios, *const *scenarios_end;
 };
 
 /* Set by make from the file-top `parts:` line, and by memkit.pc for plug-ins. */
@@ -362,23 +366,31 @@ struct mk_plugin {
 #define MK_OPTIMISED 0
 #endif
 
+#ifdef MK_POINTS
+/* Called, while it is set, around the atomic operations and locks of implementations in C (order.h), with the line of
+ * the source. One for the program and one for each plug-in; changed while no thread is at work. */
+MK_EXTERN_C void (*mk_point_hook)(unsigned line) __attribute__((weak, visibility("hidden")));
+void (*mk_point_hook)(unsigned line) __attribute__((weak, visibility("hidden")));
+#define MK_POINT_HOOK &mk_point_hook
+#else
+#define MK_POINT_HOOK NULL
+#endif
+
 #ifdef MK_PLUGIN
 MK_EXTERN_C const struct mk_entry *const __start_mk_impls[] __attribute__((weak, visibility("hidden")));
 MK_EXTERN_C const struct mk_entry *const __stop_mk_impls[] __attribute__((weak, visibility("hidden")));
-#define MK_PLUGIN_EXPORT                                                                       \
-    MK_EXTERN_C const struct mk_plugin mk_plugin __attribute__((weak, visibility("default"))); \
-    const struct mk_plugin mk_plugin = {MK_ABI,         (uint32_t)sizeof(struct mk_impl),      \
-                                        MK_HEADER_HASH, MK_FLAVOUR,                            \
-                                        MK_OPTIMISED,   __start_mk_impls,                      \
-                                        __stop_mk_impls};
-#else
-#define MK_PLUGIN_EXPORT
+MK_EXTERN_C const struct mk_scenario *const __start_mk_scenarios[] __attribute__((weak, visibility("hidden")));
+MK_EXTERN_C const struct mk_scenario *const __stop_mk_scenarios[] __attribute__((weak, visibility("hidden")));
+/* Weak: every file of a plug-in has it, whatever it registers. */
+MK_EXTERN_C const struct mk_plugin mk_plugin __attribute__((weak, visibility("default")));
+const struct mk_plugin mk_plugin = {
+    MK_ABI,           (uint32_t)sizeof(struct mk_impl), MK_HEADER_HASH, MK_FLAVOUR,           MK_OPTIMISED,
+    __start_mk_impls, __stop_mk_impls,                  MK_POINT_HOOK,  __start_mk_scenarios, __stop_mk_scenarios};
 #endif
 
 /* Puts a pointer to one entry where the harness looks. A pointer, because the linker and the
  * sanitizers pad records but not pointers. */
 #define MK_REGISTER(NAME, DESCRIBE)                                                                     \
-    MK_PLUGIN_EXPORT                                                                                    \
     static const struct mk_entry mk_entry_here = {                                                      \
         MK_ABI, (uint32_t)sizeof(struct mk_impl), NAME, __FILE__, MK_PARTS, MK_CHOSEN, DESCRIBE};       \
     static const struct mk_entry *const mk_registered __attribute__((used, section("mk_impls"))) =      \

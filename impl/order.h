@@ -52,6 +52,62 @@ MK_INLINE void mk_backoff(unsigned *spins) {
     }
 }
 
+/* Points: in builds for hunting races (MK_POINTS) a thread can be held up before each atomic operation and each
+ * lock, so that what rarely happens between two of them does; and after each atomic load, since what it found is
+ * then followed to memory that is not atomic. The macros are named as the compiler's own operations, which they call:
+ * what these do, and in which constant order, stays as it is. */
+#if defined(MK_POINTS) && !defined(__cplusplus)
+#include <pthread.h>
+
+MK_INLINE void mk_point(unsigned line) {
+    if (MK_UNLIKELY(mk_point_hook != NULL)) mk_point_hook(line);
+}
+#define MK_POINT_BEFORE(operation) (mk_point(__LINE__), operation)
+
+#ifdef __clang__
+#define __c11_atomic_load(...)                                  \
+    __extension__({                                             \
+        mk_point(__LINE__);                                     \
+        __auto_type mk_loaded = __c11_atomic_load(__VA_ARGS__); \
+        mk_point(__LINE__);                                     \
+        mk_loaded;                                              \
+    })
+#define __c11_atomic_store(...) MK_POINT_BEFORE(__c11_atomic_store(__VA_ARGS__))
+#define __c11_atomic_exchange(...) MK_POINT_BEFORE(__c11_atomic_exchange(__VA_ARGS__))
+#define __c11_atomic_compare_exchange_strong(...) \
+    MK_POINT_BEFORE(__c11_atomic_compare_exchange_strong(__VA_ARGS__))
+#define __c11_atomic_compare_exchange_weak(...) MK_POINT_BEFORE(__c11_atomic_compare_exchange_weak(__VA_ARGS__))
+#define __c11_atomic_fetch_add(...) MK_POINT_BEFORE(__c11_atomic_fetch_add(__VA_ARGS__))
+#define __c11_atomic_fetch_sub(...) MK_POINT_BEFORE(__c11_atomic_fetch_sub(__VA_ARGS__))
+#define __c11_atomic_fetch_and(...) MK_POINT_BEFORE(__c11_atomic_fetch_and(__VA_ARGS__))
+#define __c11_atomic_fetch_or(...) MK_POINT_BEFORE(__c11_atomic_fetch_or(__VA_ARGS__))
+#define __c11_atomic_fetch_xor(...) MK_POINT_BEFORE(__c11_atomic_fetch_xor(__VA_ARGS__))
+#else
+#define __atomic_load(...) (MK_POINT_BEFORE(__atomic_load(__VA_ARGS__)), mk_point(__LINE__))
+#define __atomic_store(...) MK_POINT_BEFORE(__atomic_store(__VA_ARGS__))
+#define __atomic_exchange(...) MK_POINT_BEFORE(__atomic_exchange(__VA_ARGS__))
+#define __atomic_compare_exchange(...) MK_POINT_BEFORE(__atomic_compare_exchange(__VA_ARGS__))
+#define __atomic_fetch_add(...) MK_POINT_BEFORE(__atomic_fetch_add(__VA_ARGS__))
+#define __atomic_fetch_sub(...) MK_POINT_BEFORE(__atomic_fetch_sub(__VA_ARGS__))
+#define __atomic_fetch_and(...) MK_POINT_BEFORE(__atomic_fetch_and(__VA_ARGS__))
+#define __atomic_fetch_or(...) MK_POINT_BEFORE(__atomic_fetch_or(__VA_ARGS__))
+#define __atomic_fetch_xor(...) MK_POINT_BEFORE(__atomic_fetch_xor(__VA_ARGS__))
+#endif
+#define pthread_mutex_lock(lock) MK_POINT_BEFORE(pthread_mutex_lock(lock))
+#define pthread_mutex_trylock(lock) MK_POINT_BEFORE(pthread_mutex_trylock(lock))
+#define pthread_mutex_unlock(lock) MK_POINT_BEFORE(pthread_mutex_unlock(lock))
+#define pthread_rwlock_rdlock(lock) MK_POINT_BEFORE(pthread_rwlock_rdlock(lock))
+#define pthread_rwlock_tryrdlock(lock) MK_POINT_BEFORE(pthread_rwlock_tryrdlock(lock))
+#define pthread_rwlock_wrlock(lock) MK_POINT_BEFORE(pthread_rwlock_wrlock(lock))
+#define pthread_rwlock_trywrlock(lock) MK_POINT_BEFORE(pthread_rwlock_trywrlock(lock))
+#define pthread_rwlock_unlock(lock) MK_POINT_BEFORE(pthread_rwlock_unlock(lock))
+#define pthread_spin_lock(lock) MK_POINT_BEFORE(pthread_spin_lock(lock))
+#define pthread_spin_trylock(lock) MK_POINT_BEFORE(pthread_spin_trylock(lock))
+#define pthread_spin_unlock(lock) MK_POINT_BEFORE(pthread_spin_unlock(lock))
+#define mk_pause() MK_POINT_BEFORE(mk_pause())
+#define mk_backoff(spins) MK_POINT_BEFORE(mk_backoff(spins))
+#endif
+
 /* The asymmetric pair: everything before a light fence in one thread is seen after a heavy fence
  * in another, or the other way round (a store-load order of the Dekker kind). The light side is
  * free, the heavy one a system call (membarrier, private expedited) or, where that is missing, a

@@ -10,6 +10,8 @@ _memkit_bench() {
     --impl) words=$("$tool" list impls 2>/dev/null | grep -oE '[a-z]+/[a-z0-9_]+[^ ,]*') ;;
     --pin) words='compact scatter cores numa none' ;;
     --counters) words='auto papi perf sw none' ;;
+    --oracle) words=$("$tool" list oracles scenarios 2>/dev/null | grep -oE '[a-z]+(_[a-z]+)*') ;;
+    --pressure) words=$("$tool" list pressures 2>/dev/null | grep -oE '^ *[a-z_]+') ;;
     --color) words='auto always never' ;;
     esac
     if [[ -z $words ]]; then
@@ -20,7 +22,7 @@ _memkit_bench() {
         elif ((COMP_CWORD == 1)); then
             words=$("$tool" --help 2>/dev/null | grep -oE '^  [a-z][a-z-]+' | tr -d ' ')
         elif [[ $command == list ]]; then
-            words='kinds impls counters topology distributions'
+            words='kinds impls counters topology distributions oracles pressures scenarios'
         fi
     fi
     # Names hold no blanks; "[" and "*" in them must not be expanded.

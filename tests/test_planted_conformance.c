@@ -1,7 +1,8 @@
 /* test_planted_conformance.c - conformance can fail: each file of tests/planted_conformance/ has one
  * defect, built as a plug-in, and must be found by the case that its first lines name, in the words they
  * name. A sound one of each kind (`case: none`) must pass them all. `flavours` names the builds where that
- * can be shown: elsewhere a sanitizer says so first, and ends the program.
+ * can be shown: elsewhere a sanitizer says so first, and ends the program, or threads cannot be held up at
+ * points. `pressure` names what it is tried under.
  */
 #include "test.h"
 
@@ -24,7 +25,7 @@ int __lsan_is_turned_off(void) {
 }
 
 struct plant {
-    char name[64], which[32], says[128], flavours[64];
+    char name[64], which[32], says[128], flavours[64], pressure[32];
 };
 
 /* Reads " * key: value" into out. Returns whether the line is one. */
@@ -46,7 +47,8 @@ static void read_plant(struct plant *plant, const char *file) {
     while (fgets(line, sizeof line, in) && line[0] != '#') {
         if (take(line, "case", plant->which, sizeof plant->which)) continue;
         if (take(line, "says", plant->says, sizeof plant->says)) continue;
-        take(line, "flavours", plant->flavours, sizeof plant->flavours);
+        if (take(line, "flavours", plant->flavours, sizeof plant->flavours)) continue;
+        take(line, "pressure", plant->pressure, sizeof plant->pressure);
     }
     fclose(in);
 }
@@ -62,15 +64,16 @@ static int load(const struct plant *plant, struct mk_err *err) {
 
 /* Returns whether a finding of one run says what it is to say, and puts that one (else the last one) into what; *n
  * is how many there are. */
-static bool run(const struct mk_conform_unit *unit, const struct mk_case *which, uint64_t seed, const char *says,
-                size_t *n, char *what, size_t room) {
+static bool run(const struct mk_conform_unit *unit, const struct mk_case *which, uint64_t seed,
+                const struct plant *plant, size_t *n, char *what, size_t room) {
     struct mk_conform_config config = {.seed = seed, .effort_percent = 25};
+    if (plant->pressure[0]) config.pressure = mk_pressure_of(plant->pressure);
     struct mk_findings findings = {0};
     bool found = false;
     mk_conform_run(unit, which, &config, &findings);
     *n = findings.n;
     for (size_t i = 0; i < findings.n && !found; i++) {
-        found = strstr(findings.at[i].what, says) != NULL;
+        found = strstr(findings.at[i].what, plant->says) != NULL;
         snprintf(what, room, "%s", findings.at[i].what);
     }
     mk_findings_free(&findings);
@@ -89,7 +92,7 @@ static void judge(const struct plant *plant, const struct mk_conform_unit *unit)
         known = known || !skips;
         if (skips) continue;
         for (uint64_t seed = 1; seed <= SEEDS && !found; seed++) {
-            found = run(unit, which, seed, plant->says, &n, what, sizeof what);
+            found = run(unit, which, seed, plant, &n, what, sizeof what);
             if (sound && n) {
                 mk_test_fail(__FILE__, __LINE__, "%s, which is sound, case %s finds: %s", plant->name, which->name,
                              what);

@@ -40,6 +40,27 @@ for compiler in g++ clang++; do
     fi
 done
 
+# A scenario, and a plug-in of both.
+sed 's/MK_SCENARIO(map_put_put,/MK_SCENARIO(ours,/' workloads/scenarios/map_put_put.c >"$scratch/ours.c"
+cat "$scratch/mine.c" >"$scratch/both.c"
+sed 's/MK_SCENARIO(map_put_put,/MK_SCENARIO(both,/; /include/!b; /map\.h/d' workloads/scenarios/map_put_put.c >>"$scratch/both.c"
+sed -i 's/MK_MAP(mine,/MK_MAP(both,/' "$scratch/both.c"
+cp "$scratch/ours.c" "$scratch/theirs.cc"
+sed -i 's/MK_SCENARIO(ours,/MK_SCENARIO(theirs,/' "$scratch/theirs.cc"
+scenario() {
+    build "$1" "$scratch/$2" "$3" && "$bench" list scenarios --plugin "$scratch/$3" | grep -q "^${2%.*} "
+}
+two_in_one() {
+    scenario 'gcc -std=c11 -D_GNU_SOURCE' both.c both.so && loads both.so map/both
+}
+check 'a scenario as a plug-in in C11' scenario 'gcc -std=c11 -D_GNU_SOURCE' ours.c ours.so
+if command -v g++ >/dev/null; then
+    check 'a scenario as a plug-in in C++17' scenario 'g++ -std=c++17' theirs.cc theirs.so
+else
+    skip 'a scenario as a plug-in in C++17' 'not installed'
+fi
+check 'an implementation and a scenario in one file' two_in_one
+
 # One with parts, which are compiled in from where memkit.pc says they are.
 sed 's/MK_MAP(mutex,/MK_MAP(parted,/' impl/map/mutex.c >"$scratch/parted.c"
 parted() {

@@ -36,6 +36,9 @@ check 'validate: no such file' refuses 2 '^/nonexistent.json: error: cannot be r
 check 'validate: a folder' refuses 2 'error: is a directory' "$tool" validate workloads
 check 'validate: nothing given' refuses 2 usage "$tool" validate
 check 'validate: unknown option' refuses 2 'unknown option --shcema' "$tool" validate --shcema workload
+check 'validate: a stress file' "$tool" validate tests/data/stress-findings.json tests/data/stress-clean.json
+sed 's/"index": 4/"index": 3/' tests/data/stress-findings.json >"$scratch/s.json"
+check 'validate: a bad stress file' refuses 2 's.json:[0-9]*:3: error: the cells are not ordered' "$tool" validate "$scratch/s.json"
 check 'validate: unknown format' refuses 2 'wants one of workload, result' "$tool" validate --schema trace
 
 printf '{ "schema": "memkit.wokload/1" }' >"$scratch/w.json"

@@ -78,6 +78,9 @@ uint64_t mk_check_ops(const struct mk_check *check, uint64_t n) {
 
 static void open_threads(struct mk_subject *subject, uint32_t slots) {
     subject->me = mk_need(subject->threads_max, sizeof *subject->me);
+    subject->done = aligned_alloc(MK_CACHE_LINE, subject->threads_max * sizeof *subject->done);
+    if (!subject->done) abort();
+    memset(subject->done, 0, subject->threads_max * sizeof *subject->done);
     if (slots) subject->blocks = mk_need(subject->threads_max, sizeof *subject->blocks);
     for (uint32_t id = 0; id < subject->threads_max; id++) {
         subject->me[id].id = id;
@@ -89,6 +92,10 @@ static void open_threads(struct mk_subject *subject, uint32_t slots) {
 }
 
 static void close_all(struct mk_subject *subject) {
+    for (uint32_t id = 0; id < subject->threads_max; id++) {
+        subject->check->tried.ops += subject->done[id].ops;
+    }
+    free(subject->done);
     if (subject->memory) {
         mk_door_close(&subject->door);
         mk_memory_close(subject->memory);
@@ -180,6 +187,7 @@ void mk_subject_leave(struct mk_subject *subject, uint32_t id) {
 struct mk_result mk_subject_do(struct mk_subject *subject, struct mk_thread *me, const struct mk_op *op) {
     struct mk_result result = {MK_REFUSED, 0, 0};
     subject->impl->step(subject->self, me, op, &result);
+    subject->done[me ? me->id : 0].ops++;
     return result;
 }
 
@@ -271,19 +279,32 @@ struct start {
     pthread_barrier_t *barrier;
     void (*body)(struct mk_worker *worker);
     uint32_t id;
+    uint64_t seed;
     pthread_t thread;
 };
 
 static void *run_worker(void *arg) {
     struct start *start = arg;
     struct mk_worker *worker = &start->worker;
+    uint32_t one_in = worker->check->pressure->refuse_one_in;
+    mk_pressure_enter(worker->index);
+    mk_door_refuse_some(one_in, start->seed);
     worker->me = mk_subject_enter(worker->subject, start->id);
-    pthread_barrier_wait(start->barrier);
-    if (worker->me) {
-        start->body(worker);
-        mk_subject_leave(worker->subject, start->id);
+    if (!worker->me && one_in) { /* every body has its part to do, so comes in the end */
+        mk_door_refuse_some(0, 0);
+        worker->me = mk_subject_enter(worker->subject, start->id);
+        mk_door_refuse_some(one_in, ~start->seed);
     }
+    pthread_barrier_wait(start->barrier);
+    if (worker->me) start->body(worker);
+    mk_door_refuse_some(0, 0);
+    if (worker->me) mk_subject_leave(worker->subject, start->id);
+    mk_pressure_leave();
     return NULL;
+}
+
+bool mk_check_refuses(const struct mk_check *check) {
+    return check->pressure->refuse_one_in;
 }
 
 void mk_worker_pace(struct mk_worker *worker) {
@@ -295,11 +316,13 @@ void mk_subject_run(struct mk_subject *subject, uint32_t first_id, uint32_t n, u
     struct start *starts = mk_need(n, sizeof *starts);
     pthread_barrier_t barrier;
     pthread_barrier_init(&barrier, NULL, n);
+    mk_pressure_begin(subject->check->pressure, seed);
     for (uint32_t i = 0; i < n; i++) {
         struct start *start = &starts[i];
         start->worker =
             (struct mk_worker){.subject = subject, .check = subject->check, .index = i, .n = n, .arg = arg};
-        mk_rng_seed(&start->worker.rng, mk_mix64(seed ^ i));
+        start->seed = mk_mix64(seed ^ i);
+        mk_rng_seed(&start->worker.rng, start->seed);
         start->barrier = &barrier;
         start->body = body;
         start->id = first_id + i;
@@ -309,6 +332,7 @@ void mk_subject_run(struct mk_subject *subject, uint32_t first_id, uint32_t n, u
         }
     }
     for (uint32_t i = 0; i < n; i++) pthread_join(starts[i].thread, NULL);
+    mk_pressure_end();
     pthread_barrier_destroy(&barrier);
     free(starts);
 }

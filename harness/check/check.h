@@ -103,6 +103,12 @@ struct mk_subject_config {
     uint64_t refuse_from, refuse_to;   /* 0 = none */
 };
 
+/* Operations by one thread id, which one thread has at a time: counted plainly, in a line each, so that counting orders
+ * nothing. */
+struct mk_done {
+    uint64_t ops;
+} MK_ALIGNED(MK_CACHE_LINE);
+
 struct mk_subject {
     struct mk_check *check;
     const struct mk_impl *impl;
@@ -111,6 +117,7 @@ struct mk_subject {
     struct mk_door door;
     uint32_t threads_max;
     struct mk_thread *me;     /* by id */
+    struct mk_done *done;     /* by id */
     struct mk_blocks *blocks; /* by id; NULL unless slots were asked for */
 };
 
@@ -158,11 +165,14 @@ struct mk_worker {
     void *arg;
 };
 
+/* Returns whether an operation of a body may be answered MK_NO_MEMORY: whether the pressure refuses memory. */
+bool mk_check_refuses(const struct mk_check *check);
+
 /* Lets others in, now and then, so that threads with little to do overlap all the same. */
 void mk_worker_pace(struct mk_worker *worker);
 
 /* Runs `body` in n threads that register with ids first_id, first_id + 1, ..., start together, and have left
- * and been joined when it returns. */
+ * and been joined when it returns, under the pressure of the check. */
 void mk_subject_run(struct mk_subject *subject, uint32_t first_id, uint32_t n, uint64_t seed,
                     void (*body)(struct mk_worker *worker), void *arg);
 

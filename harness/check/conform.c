@@ -53,6 +53,16 @@ static bool is_listed(const struct mk_conform_unit *list, size_t n, const char *
     return false;
 }
 
+void mk_conform_unit_make(struct mk_conform_unit *unit, struct mk_composition *composition) {
+    const struct mk_impl *impl = composition->impl;
+    unit->label = impl->value_bytes ? mk_need_format("%s@%u", composition->identity, impl->value_bytes)
+                                    : mk_need_text(composition->identity);
+    unit->caps = caps_of(composition);
+    unit->colliding = has_test_part(impl);
+    unit->composition = *composition;
+    memset(composition, 0, sizeof *composition);
+}
+
 /* Appends what a pattern stands for. */
 static int add_pattern(const struct mk_impl *impl, const char *pattern, struct mk_conform_unit **list, size_t *n,
                        struct mk_err *err) {
@@ -60,18 +70,15 @@ static int add_pattern(const struct mk_impl *impl, const char *pattern, struct m
     size_t found_n = 0;
     int failed = mk_compose(pattern, impl->value_bytes, &found, &found_n, err);
     for (size_t i = 0; i < found_n && !failed; i++) {
-        char *label = impl->value_bytes ? mk_need_format("%s@%u", found[i].identity, impl->value_bytes)
-                                        : mk_need_text(found[i].identity);
-        if (found[i].reason || is_listed(*list, *n, label)) {
-            free(label);
-            continue;
+        struct mk_conform_unit made;
+        if (found[i].reason) continue;
+        mk_conform_unit_make(&made, &found[i]);
+        if (is_listed(*list, *n, made.label)) {
+            free(made.composition.identity);
+            free(made.label);
+        } else {
+            *(struct mk_conform_unit *)mk_grow(list, n, sizeof made) = made;
         }
-        struct mk_conform_unit *unit = mk_grow(list, n, sizeof *unit);
-        unit->composition = found[i];
-        unit->label = label;
-        unit->caps = caps_of(&found[i]);
-        unit->colliding = has_test_part(found[i].impl);
-        found[i].identity = found[i].reason = NULL; /* taken over */
     }
     mk_compositions_free(found, found_n);
     return failed;
@@ -119,6 +126,8 @@ void mk_conform_list_free(struct mk_conform_unit *list, size_t n) {
     free(list);
 }
 
+static const struct mk_shape no_shape;
+
 /* ---- running --------------------------------------------------------------------------------- */
 
 const struct mk_case *mk_conform_cases(const char *kind) {
@@ -137,8 +146,16 @@ static void set_unit(struct mk_check *check, const struct mk_conform_unit *unit)
 }
 
 const char *mk_conform_skips(const struct mk_conform_unit *unit, const struct mk_case *which) {
+    return mk_conform_skips_under(unit, which, &mk_pressures[0]);
+}
+
+const char *mk_conform_skips_under(const struct mk_conform_unit *unit, const struct mk_case *which,
+                                   const struct mk_pressure *pressure) {
     struct mk_check check;
     set_unit(&check, unit);
+    check.which = which;
+    check.pressure = pressure;
+    check.shape = &no_shape;
     if (unit->caps & which->unless & MK_FLOOR) return "a floor keeps nothing";
     if (unit->caps & which->unless) return "what it can do makes the case pointless";
     if (which->needs & ~unit->caps) return "does not claim what the case needs";
@@ -151,8 +168,6 @@ static uint64_t hash_text(uint64_t hash, const char *text) {
     return hash;
 }
 
-static const struct mk_shape no_shape;
-
 size_t mk_conform_run(const struct mk_conform_unit *unit, const struct mk_case *which,
                       const struct mk_conform_config *config, struct mk_findings *findings) {
     struct mk_check check;
@@ -160,9 +175,9 @@ size_t mk_conform_run(const struct mk_conform_unit *unit, const struct mk_case *
     check.which = which;
     check.run_seed = config->seed;
     check.seed = hash_text(hash_text(mk_mix64(config->seed), unit->label), which->name);
-    check.threads = config->threads ? config->threads : THREADS_DEFAULT;
     check.effort_percent = config->effort_percent ? config->effort_percent : 100;
     check.pressure = config->pressure ? config->pressure : &mk_pressures[0];
+    check.threads = mk_pressure_threads(check.pressure, config->threads ? config->threads : THREADS_DEFAULT);
     check.shape = config->shape ? config->shape : &no_shape;
     check.findings = findings;
     pthread_mutex_init(&check.lock, NULL);

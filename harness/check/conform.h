@@ -29,11 +29,18 @@ struct mk_conform_config {
 int mk_conform_list(const char *kind, struct mk_conform_unit **list, size_t *n, struct mk_err *err);
 void mk_conform_list_free(struct mk_conform_unit *list, size_t n);
 
+/* Makes a unit of one composition, which it takes over (zeroed then). */
+void mk_conform_unit_make(struct mk_conform_unit *unit, struct mk_composition *composition);
+
 /* Returns the cases of a kind, ended by one without a name, or NULL where it has no model. */
 const struct mk_case *mk_conform_cases(const char *kind);
 
 /* Returns why the case says nothing about the unit, or NULL. */
 const char *mk_conform_skips(const struct mk_conform_unit *unit, const struct mk_case *which);
+
+/* The same under a pressure. */
+const char *mk_conform_skips_under(const struct mk_conform_unit *unit, const struct mk_case *which,
+                                   const struct mk_pressure *pressure);
 
 /* Runs one case and appends what it finds. Returns how many findings there were, those not appended
  * included. What the case does follows from the seed, the label and its name. */

@@ -32,12 +32,32 @@ static void give_way(struct mk_door *door) {
     if (!door->watched && mk_mix64(count(&door->visits)) % PAUSE_EVERY == 0) sched_yield();
 }
 
+/* What the thread is refused. Of its own, so that it orders nothing. */
+static _Thread_local struct {
+    uint32_t one_in;
+    struct mk_rng rng;
+} chance;
+
+void mk_door_refuse_some(uint32_t one_in, uint64_t seed) {
+    chance.one_in = one_in;
+    mk_rng_seed(&chance.rng, seed);
+}
+
 static bool refuses(struct mk_door *door) {
     give_way(door);
     uint64_t number = count(&door->calls);
-    if (number < door->refuse_from || number > door->refuse_to) return false;
+    bool chosen = number >= door->refuse_from && number <= door->refuse_to;
+    if (!chosen && !(chance.one_in && mk_rng_below(&chance.rng, chance.one_in) == 0)) return false;
     count(&door->refused);
     return true;
+}
+
+static void change_bytes(struct mk_door *door, int64_t by) {
+    int64_t now = atomic_fetch_add_explicit(&door->bytes, by, memory_order_relaxed) + by;
+    int64_t peak = atomic_load_explicit(&door->peak_bytes, memory_order_relaxed);
+    while (now > peak && !atomic_compare_exchange_weak_explicit(&door->peak_bytes, &peak, now, memory_order_relaxed,
+                                                                memory_order_relaxed)) {
+    }
 }
 
 /* Enters a block that the memory below has given. Returns it. */
@@ -45,7 +65,7 @@ static void *let_out(struct mk_door *door, void *block, size_t bytes, size_t ali
     struct mk_err err;
     if (!block) return NULL;
     change(&door->blocks, 1);
-    change(&door->bytes, (int64_t)bytes);
+    change_bytes(door, (int64_t)bytes);
     if (door->watched && mk_shadow_add(&door->shadow, block, bytes, align, &err)) {
         mk_found(door->check, "the memory below it: %s", err.text);
     }
@@ -64,7 +84,7 @@ static bool take_back(struct mk_door *door, void *block, size_t bytes, size_t al
         if (!known) return false;
     }
     change(&door->blocks, -1);
-    change(&door->bytes, -(int64_t)bytes);
+    change_bytes(door, -(int64_t)bytes);
     memset(block, RUBBISH_OLD, bytes);
     return true;
 }
@@ -164,4 +184,8 @@ uint64_t mk_door_refused(struct mk_door *door) {
 
 int64_t mk_door_bytes(struct mk_door *door) {
     return atomic_load_explicit(&door->bytes, memory_order_relaxed);
+}
+
+int64_t mk_door_peak_bytes(struct mk_door *door) {
+    return atomic_load_explicit(&door->peak_bytes, memory_order_relaxed);
 }

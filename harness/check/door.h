@@ -27,6 +27,7 @@ struct mk_door {
     _Atomic(uint64_t) calls, refused;
     _Atomic(uint64_t) visits;               /* by which it is decided when to give the PU away */
     _Atomic(int64_t) blocks, bytes, caches; /* that are out */
+    _Atomic(int64_t) peak_bytes;            /* the most that ever were */
 };
 
 /* Makes an unwatched door that refuses nothing. `below` and `check` outlive it. */
@@ -35,8 +36,12 @@ void mk_door_open(struct mk_door *door, struct mk_mem *below, struct mk_check *c
 /* Files a finding if blocks or caches are still out. */
 void mk_door_close(struct mk_door *door);
 
+/* From now on the calling thread is refused one allocation in so many, at random; 0 = none. At any door. */
+void mk_door_refuse_some(uint32_t one_in, uint64_t seed);
+
 uint64_t mk_door_calls(struct mk_door *door);
 uint64_t mk_door_refused(struct mk_door *door);
 int64_t mk_door_bytes(struct mk_door *door);
+int64_t mk_door_peak_bytes(struct mk_door *door);
 
 #endif

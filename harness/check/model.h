@@ -38,7 +38,9 @@ struct mk_model {
     size_t state_bytes;
     /* Returns which part an operation is about, a number. */
     uint64_t (*part)(const struct mk_impl *impl, const struct mk_op *op);
-    /* Fills in what is answered in *state, and changes *state to what follows. */
+    /* Fills in what is answered in *state, and changes *state to what follows. Whether it changes anything that
+     * answers follow from, follows from what is answered: two states that answer an operation alike both change or
+     * neither does. */
     void (*answer)(const struct mk_impl *impl, void *state, const struct mk_op *op, struct mk_answer *answer);
     /* Says in words what the state is. */
     void (*describe)(const void *state, char *out, size_t room);

@@ -46,12 +46,20 @@ struct held {
     uint64_t tag;        /* of its pattern */
 };
 
+/* How many bytes are live, all threads together. Bytes are entered before a block is asked for and taken out once it
+ * is free, so that they are never fewer than there are. */
+struct meter {
+    bool only_grows; /* nothing counts as given back */
+    _Atomic(uint64_t) live, peak;
+};
+
 /* The blocks that one thread holds. */
 struct holder {
     struct mk_check *check;
     struct mk_subject *subject;
     struct mk_thread *me;
     struct mk_shadow *shadow; /* NULL while several threads work */
+    struct meter *meter;      /* NULL: not measured */
     struct held *held;
     uint32_t slots;
     uint64_t live, tag;
@@ -74,6 +82,29 @@ static void *block_of(const struct holder *holder, uint32_t slot) {
 
 static size_t align_of(const struct held *held) {
     return held->align ? held->align : mk_block_align(held->bytes);
+}
+
+/* Rounded as an allocator may. */
+static uint64_t rounded_bytes(size_t bytes, size_t align) {
+    if (!align) align = mk_block_align(bytes);
+    return (bytes + align - 1) & -(uint64_t)align;
+}
+
+/* Relaxed: it is to order nothing. */
+static void meter_add(struct holder *holder, size_t bytes, size_t align) {
+    struct meter *meter = holder->meter;
+    if (!meter) return;
+    uint64_t more = rounded_bytes(bytes, align);
+    uint64_t now = atomic_fetch_add_explicit(&meter->live, more, memory_order_relaxed) + more;
+    uint64_t peak = atomic_load_explicit(&meter->peak, memory_order_relaxed);
+    while (now > peak && !atomic_compare_exchange_weak_explicit(&meter->peak, &peak, now, memory_order_relaxed,
+                                                                memory_order_relaxed)) {
+    }
+}
+
+static void meter_take_out(struct holder *holder, size_t bytes, size_t align) {
+    if (!holder->meter || holder->meter->only_grows) return;
+    atomic_fetch_sub_explicit(&holder->meter->live, rounded_bytes(bytes, align), memory_order_relaxed);
 }
 
 /* What is in the block must be what was put there, for its first `bytes` bytes. */
@@ -131,7 +162,11 @@ static enum mk_status step(struct holder *holder, unsigned code, uint32_t slot, 
 /* A block into an empty slot. Returns whether there was memory. */
 static bool take(struct holder *holder, uint32_t slot, bool zeroed, size_t bytes, size_t align) {
     struct held *held = &holder->held[slot];
-    if (step(holder, zeroed ? MK_ALLOC_ZALLOC : MK_ALLOC_ALLOC, slot, bytes, align) != MK_HIT) return false;
+    meter_add(holder, bytes, align);
+    if (step(holder, zeroed ? MK_ALLOC_ZALLOC : MK_ALLOC_ALLOC, slot, bytes, align) != MK_HIT) {
+        meter_take_out(holder, bytes, align);
+        return false;
+    }
     held->bytes = bytes;
     held->align = align;
     holder->live++;
@@ -149,7 +184,9 @@ static void drop(struct holder *holder, uint32_t slot) {
     struct held *held = &holder->held[slot];
     judge_contents(holder, slot, held->bytes, "when it is freed");
     forget_place(holder, slot);
-    if (step(holder, MK_ALLOC_FREE, slot, held->bytes, held->align) == MK_HIT) holder->live--;
+    if (step(holder, MK_ALLOC_FREE, slot, held->bytes, held->align) != MK_HIT) return;
+    holder->live--;
+    meter_take_out(holder, held->bytes, held->align);
 }
 
 static void resize(struct holder *holder, uint32_t slot, size_t bytes) {
@@ -158,8 +195,10 @@ static void resize(struct holder *holder, uint32_t slot, size_t bytes) {
     judge_contents(holder, slot, held->bytes, "before it is resized");
     forget_place(holder, slot);
     size_t old_bytes = held->bytes;
+    meter_add(holder, bytes, held->align);
     bool resized = step(holder, MK_ALLOC_RESIZE, slot, bytes, held->align) == MK_HIT;
     if (resized) held->bytes = bytes;
+    meter_take_out(holder, resized ? old_bytes : bytes, held->align);
     judge_place(holder, slot);
     if (mk_check_failed(holder->check)) return;
     judge_contents(holder, slot, resized ? kept : old_bytes,
@@ -679,12 +718,14 @@ struct letterbox {
 };
 
 #define CROWD_SLOTS 100
+#define CROWD_SLOTS_MEASURED 16 /* few are live at once, so that what is kept beyond them shows soon */
 #define CROWD_BOXES 16
 
 struct crowd {
     uint64_t ops;
     bool hands_over; /* blocks from thread to thread */
     bool leaves;     /* what it holds in the end to who comes later, rather than freeing it */
+    struct meter *meter; /* NULL: not measured */
     uint32_t threads;
     size_t object_bytes, object_align;
     struct letterbox *box; /* CROWD_BOXES of each thread's, which the thread before it fills */
@@ -716,8 +757,9 @@ static void crowd_body(struct mk_worker *worker) {
     struct letterbox *mine = crowd->box + worker->index * CROWD_BOXES;
     struct letterbox *next = crowd->box + (worker->index + 1) % worker->n * CROWD_BOXES;
     struct holder holder;
-    open_holder(&holder, worker->subject, worker->me, CROWD_SLOTS);
+    open_holder(&holder, worker->subject, worker->me, crowd->meter ? CROWD_SLOTS_MEASURED : CROWD_SLOTS);
     holder.tag = mk_rng_next(&worker->rng); /* no block of an earlier thread looks like one of ours */
+    holder.meter = crowd->meter;
     holder.object_bytes = crowd->object_bytes;
     holder.object_align = crowd->object_align;
     for (uint64_t op = 0; op < crowd->ops && !mk_check_failed(worker->check); op++) {
@@ -780,9 +822,23 @@ static void collect_all(struct mk_subject *subject, struct crowd *crowd, uint32_
     mk_subject_leave(subject, id);
 }
 
-/* Threads work at once, `times` times, each time new ones that free what those before have left. */
-static void crowd_of(struct mk_check *check, uint64_t ops, uint64_t times, bool hands_over) {
-    uint32_t threads = check->threads;
+/* What was taken from the parent, the most there ever was, in relation to what was live. Fourfold: rounding to size
+ * classes doubles at most, and growing by doubling leaves half of it empty. Each thread may keep stocks; and the
+ * smallest thing to take from a parent is a slab or chunk. Allocators that only free all at once have to be compared
+ * with all that was asked for. */
+static void judge_footprint(struct mk_subject *subject, const struct meter *meter, uint32_t threads) {
+    uint64_t live = atomic_load_explicit(&meter->peak, memory_order_relaxed);
+    uint64_t limit = 4 * live + (threads + 1) * (uint64_t)(256 << 10);
+    uint64_t taken = (uint64_t)mk_door_peak_bytes(&subject->door);
+    if (taken <= limit || mk_check_failed(subject->check)) return;
+    mk_found(subject->check, "took %" PRIu64 " bytes from its parent for %s of %" PRIu64 " bytes, by %u threads",
+             taken, meter->only_grows ? "blocks" : "live blocks", live, threads);
+}
+
+/* Threads work at once, `times` times, each time new ones that free what those before have left; where one thread
+ * alone may, that one. */
+static void crowd_of(struct mk_check *check, uint64_t ops, uint64_t times, bool hands_over, bool measured) {
+    uint32_t threads = check->caps & MK_CONCURRENT ? check->threads : 1;
     for (size_t i = 0; i < sizeof objects / sizeof *objects && !mk_check_failed(check); i++) {
         struct mk_subject_config config = {.slots = CROWD_SLOTS, .threads_max = threads};
         struct mk_subject subject;
@@ -790,7 +846,9 @@ static void crowd_of(struct mk_check *check, uint64_t ops, uint64_t times, bool 
         config.object_bytes = objects[i].bytes;
         config.object_align = object_align(i);
         if (mk_subject_open(&subject, check, &config)) return;
+        struct meter meter = {.only_grows = check->caps & MK_BULK_FREE};
         struct crowd crowd = {.ops = ops, .hands_over = hands_over, .threads = threads};
+        if (measured) crowd.meter = &meter;
         crowd.leaves = check->caps & MK_CROSS_FREE;
         crowd.object_bytes = config.object_bytes;
         crowd.object_align = config.object_align;
@@ -801,6 +859,7 @@ static void crowd_of(struct mk_check *check, uint64_t ops, uint64_t times, bool 
             mk_subject_run(&subject, 0, threads, check->seed + time, crowd_body, &crowd);
             collect_all(&subject, &crowd, (uint32_t)(time % threads));
         }
+        if (measured) judge_footprint(&subject, &meter, threads);
         free(crowd.box);
         free(crowd.left);
         free(crowd.left_n);
@@ -809,15 +868,21 @@ static void crowd_of(struct mk_check *check, uint64_t ops, uint64_t times, bool 
 }
 
 static void run_threads(struct mk_check *check) {
-    crowd_of(check, mk_check_ops(check, 10000), 1, false);
+    crowd_of(check, mk_check_ops(check, 10000), 1, false, false);
 }
 
 static void run_handover(struct mk_check *check) {
-    crowd_of(check, mk_check_ops(check, 10000), 1, true);
+    crowd_of(check, mk_check_ops(check, 10000), 1, true, false);
 }
 
 static void run_births(struct mk_check *check) {
-    crowd_of(check, 60, mk_check_ops(check, 60), true);
+    crowd_of(check, 60, mk_check_ops(check, 60), true, false);
+}
+
+static void run_footprint(struct mk_check *check) {
+    /* so many that what is kept comes to more than the stocks that are allowed */
+    uint64_t ops = check->caps & MK_FIXED_SIZE ? 5000 : 60000;
+    crowd_of(check, mk_check_ops(check, ops), 1, check->caps & MK_CROSS_FREE, true);
 }
 
 static const struct mk_case alloc_cases[] = {
@@ -837,6 +902,7 @@ static const struct mk_case alloc_cases[] = {
     {"handover", "blocks freed by other threads", MK_CONCURRENT | MK_CROSS_FREE, MK_FLOOR, NULL, run_handover},
     {"births", "short-lived threads, whose blocks are freed by later ones", MK_CONCURRENT | MK_CROSS_FREE, MK_FLOOR,
      NULL, run_births},
+    {"footprint", "memory taken from the parent keeps to what is live", 0, MK_FLOOR, NULL, run_footprint},
     {.name = NULL}};
 
 MK_MODEL(alloc, .names = {"alloc", "free", "zalloc", "resize", "give", "take", "reset"},

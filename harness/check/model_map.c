@@ -481,7 +481,7 @@ static void judge_value(struct mk_check *check, uint64_t key, uint64_t tag) {
 
 static void judge_status(struct mk_check *check, uint64_t key, enum mk_status status) {
     if (status == MK_TORN) mk_found(check, "key 0x%" PRIx64 " answers half of one value and half of another", key);
-    if (status == MK_NO_MEMORY || status == MK_REFUSED) {
+    if (status == MK_REFUSED || (status == MK_NO_MEMORY && !mk_check_refuses(check))) {
         mk_found(check, "key 0x%" PRIx64 " is refused (%s) although memory was not", key,
                  status == MK_REFUSED ? "as an argument" : "for lack of memory");
     }
@@ -491,6 +491,7 @@ static void enter_account(struct mk_check *check, struct account *account, const
                           const struct mk_result *result) {
     bool was = result->status == MK_HIT;
     judge_status(check, op->key, result->status);
+    if (result->status == MK_NO_MEMORY) return; /* and so nothing has changed */
     switch (op->code) {
     case MK_MAP_GET:
         if (was) judge_value(check, op->key, result->value);
@@ -789,4 +790,5 @@ static const struct mk_case map_cases[] = {
 MK_MODEL(map,
          .names = {"get", "put", "remove", "contains", "insert_if_absent", "update", "read_modify_write", "scan"},
          .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_map, .describe = describe_state,
-         .several = 1u << MK_MAP_READ_MODIFY_WRITE, .cases = map_cases);
+         .several = 1u << MK_MAP_READ_MODIFY_WRITE, .reads = 1u << MK_MAP_GET | 1u << MK_MAP_CONTAINS,
+         .histories = true, .observe = MK_MAP_GET, .cases = map_cases);

@@ -32,6 +32,9 @@ const struct mk_pressure *mk_pressure_of(const char *name);
 /* Returns why it cannot be applied in this build or to this implementation, or NULL. */
 const char *mk_pressure_skips(const struct mk_pressure *pressure, const struct mk_impl *impl);
 
+/* Returns how many threads a trial for so many has: no fewer, and 256 at most where that is not fewer. */
+uint32_t mk_pressure_threads(const struct mk_pressure *pressure, uint32_t asked);
+
 /* Begins with the pressure for threads that are started from now on, and ends it. The same seed chooses the same
  * places and waits. One trial at a time. */
 void mk_pressure_begin(const struct mk_pressure *pressure, uint64_t seed);

@@ -6,8 +6,8 @@
 #include "linear.h"
 
 /* Cuts a violation down to what cannot be done without: nothing behind the first operation that has no place,
- * nothing before a moment when nobody was at work and the state is known, no operation that changes nothing
- * (model->reads) and is not needed. What is left is a violation still, of operations that all took place. */
+ * nothing that had taken effect before a moment at which only one state was possible, no operation that changes
+ * nothing (model->reads) and is not needed. What is left is a violation still, of operations that all took place. */
 void mk_violation_shrink(struct mk_violation *violation, const struct mk_linear_config *config);
 
 /* Appends text of 100 columns: the state before, the operations in columns by thread with their calls and returns,

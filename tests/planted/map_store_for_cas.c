@@ -1,0 +1,24 @@
+/* map_store_for_cas - links a new node by a store where it takes a CAS.
+ *
+ * bug:       an insert is lost: two threads write the same link
+ * finds:     shared | owned | stable | births | history | map_*
+ * rule:      oracle
+ * flavours:  release debug tsan
+ * pressure:  any
+ * single:    passes
+ */
+#ifndef TWIN
+#define INSERT insert_by_store
+#endif
+#include "map_lockfree.h"
+
+#ifndef TWIN
+static bool insert_by_store(struct mk_map *map, struct node *fresh, const struct place *place) {
+    (void)map;
+    if (atomic_load_explicit(place->from, memory_order_relaxed)) return false;
+    atomic_store_explicit(place->from, (mk_link)fresh, memory_order_release);
+    return true;
+}
+#endif
+
+MK_MAP(map_store_for_cas, LOCKFREE);

@@ -1,0 +1,138 @@
+"""plants.py - the planted bugs of this folder: what their first lines say, a hunt for one of them, and whether what
+was caught is what was to be caught.
+
+The first comment of NAME.c, after its sentence:
+    bug:       what is wrong, in a line
+    finds:     oracles that may be first to find it, the expected one first (globs, | between them)
+    rule:      rules of a finding that will do, the expected one first (globs); "oracle" is KIND/ORACLE, a finding of
+               the oracle's own
+    says:      words of the sentence of an oracle's own finding, the first one; left out: any
+    flavours:  builds that show it, or "model"
+    pressure:  "any", or the name of the one that it takes
+    single:    "passes" or "fails": the oracles of one thread
+    set:       a key of the workload that it takes
+    only:      why no build that runs natively shows it
+"""
+import collections
+import fnmatch
+import json
+import os
+import re
+import subprocess
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+
+# Oracles that have but one thread.
+ALONE = {
+    "map": ["model", "growth", "collisions", "batch", "no_memory", "held"],
+    "alloc": ["blocks", "orders", "crumbs", "reset", "reuse", "refusals", "no_memory", "batch"],
+    "reclaim": ["model", "batch", "no_memory", "bounded", "held"],
+}
+
+Plant = collections.namedtuple("Plant", "name kind title bug finds rule says flavours pressure single set only")
+Hunt = collections.namedtuple("Hunt", "status findings trials spent_s said command")
+
+
+def words(text):
+    return [word.strip() for word in text.split("|")]
+
+
+def read_plant(path):
+    with open(path, encoding="utf-8") as source:
+        comment = source.read().split("*/")[0]
+    name = os.path.basename(path)[:-2]
+    title, _, fields = comment.partition("\n *\n")
+    said = collections.defaultdict(str)
+    key = None
+    for line in fields.splitlines():
+        found = re.match(r" \* (?:(\w+): +)?\s*(.*)", line)
+        if not found:
+            continue
+        key = found.group(1) or key
+        said[key] = (said[key] + " " + found.group(2)).strip()
+    title = " ".join(title.replace("/*", "").replace("\n *", " ").split())
+    if not title.startswith(name + " - "):
+        raise ValueError(f"{path} does not begin with its name")
+    return Plant(name, name.split("_")[0], title.split(" - ", 1)[1], said["bug"], words(said["finds"]),
+                 words(said["rule"]), said["says"], said["flavours"].split(), said["pressure"], said["single"],
+                 said["set"], said["only"])
+
+
+def all_plants():
+    return [read_plant(os.path.join(HERE, file)) for file in sorted(os.listdir(HERE)) if file.endswith(".c")]
+
+
+def plugin(plant, build, twin=False):
+    return os.path.join(build, "tests/planted", plant.name + ("-twin" if twin else "") + ".so")
+
+
+def command(plant, build, seed, seconds, twin=False, pressed=True):
+    """The words of a hunt by memkit-bench of that build folder, without the file that it writes. Where nothing is to
+    be found, `pressed` is false: that is to hold under all pressures."""
+    made = [os.path.join(build, "memkit-bench"), "stress", f"workloads/stress/{plant.kind}.json",
+            "--impl", f"{plant.kind}/{plant.name}", "--plugin", plugin(plant, build, twin),
+            "--seconds", str(seconds), "--seed", str(seed), "--stop-at-first", "--quiet"]
+    if pressed and plant.pressure != "any":
+        made += ["--pressure", plant.pressure]
+    if plant.set:
+        made += ["--set", plant.set]
+    return made
+
+
+def hunt(plant, build, seed=1, seconds=10, twin=False, pressed=True, more=()):
+    """Runs one hunt in the top folder, at most a minute longer than it is to take."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "stress.json")
+        made = [*command(plant, build, seed, seconds, twin, pressed), *more]
+        try:
+            run = subprocess.run([*made, "-o", out], cwd=TOP, capture_output=True, text=True, errors="replace",
+                                 timeout=seconds + 60, check=False)
+            status, said = run.returncode, run.stderr
+        except subprocess.TimeoutExpired as late:
+            status, said = None, f"no end after {late.timeout} s"
+        result = {}
+        if os.path.exists(out):
+            with open(out, encoding="utf-8") as file:
+                result = json.load(file)
+    return Hunt(status, result.get("findings") or [], result.get("trials") or [], result.get("spent_s"), said, made)
+
+
+def matches(globs, text):
+    return any(fnmatch.fnmatchcase(text, glob) for glob in globs)
+
+
+def is_expected(plant, finding):
+    """Whether a finding is one of those that the plant is to cause."""
+    if not matches(plant.finds, finding["oracle"]):
+        return False
+    if finding["rule"] == f"{plant.kind}/{finding['oracle']}":
+        return "oracle" in plant.rule
+    return matches(plant.rule, finding["rule"])
+
+
+def complaint(plant, seen):
+    """Why the hunt for a plant did not end as it is to, or None."""
+    if seen.status != 4 or not seen.findings:
+        tried = sum(trial["trials"] for trial in seen.trials)
+        return f"nothing is found in {tried} trials (status {seen.status}): {seen.said[-300:]}"
+    first = seen.findings[0]
+    for finding in seen.findings:
+        if not is_expected(plant, finding):
+            return f"another catch than expected: {finding['rule']} by {finding['oracle']}: {finding['what']}"
+    if first["rule"] == f"{plant.kind}/{first['oracle']}" and plant.says not in first["what"]:
+        return f"the words {plant.says!r} are not in what is said: {first['what']}"
+    return None
+
+
+def alarm(seen):
+    """Why a hunt that is to find nothing did not end so, or None."""
+    if seen.findings:
+        finding = seen.findings[0]
+        return f"a false alarm: {finding['rule']} by {finding['oracle']} under {finding['pressure']}: {finding['what']}"
+    if seen.status != 0:
+        return f"status {seen.status}: {seen.said[-300:]}"
+    if not any(trial["trials"] for trial in seen.trials):
+        return "nothing was tried"
+    return None
