@@ -38,6 +38,7 @@ harness := $(patsubst %.c,$(B)/%.o,$(wildcard harness/*.c harness/*/*.c workload
 parts_of_tests = $(filter-out %/harness/main.o,$(harness)) $(UNITS) $(B)/inputs
 tests := $(patsubst %.c,$(B)/%,$(filter-out tests/test_main.c,$(wildcard tests/test_*.c)))
 fuzzers := $(patsubst %.c,$(B)/%,$(filter-out tests/fuzz_main.c,$(wildcard tests/fuzz_*.c)))
+judges := $(patsubst %.c,$(B)/%,$(wildcard bench/judge_*.c))
 stubs := $(patsubst %.c,$(B)/%.so,$(wildcard tests/stub_*.c))
 plants := $(patsubst %.c,$(B)/%.so,$(wildcard tests/planted_*/*.c tests/planted/*.c))
 twins := $(patsubst %.c,$(B)/%-twin.so,$(wildcard tests/planted/*.c))
@@ -77,7 +78,8 @@ check-all: ## as check, and the debug flavour, and a build by clang
 soak: ## stress every implementation in every build: SOAK_SECONDS=1800; TWINS=1: the twins of the planted bugs
 	+@for f in release debug asan tsan; do $(submake) all $(if $(TWINS),tests) FLAVOUR=$$f || exit 1; done
 	@TWINS=$(TWINS) scripts/soak $(SOAK_SECONDS)
-bench: all ## the figures of docs/, measured anew
+bench: all $(judges) ## the figures of docs/, measured anew
+	+@$(submake) all FLAVOUR=tsan
 	scripts/bench
 fuzz: ## mutate the corpora of the parsers under asan: FUZZ_SECONDS=60 each
 	+@$(submake) tests FLAVOUR=asan
@@ -108,6 +110,8 @@ $(B)/memkit-bench: $(harness) $(UNITS) $(B)/inputs
 $(tests): $(B)/tests/%: $(B)/tests/%.o $(B)/tests/test_main.o $(parts_of_tests)
 	$(call link)
 $(fuzzers): $(B)/tests/%: $(B)/tests/%.o $(B)/tests/fuzz_main.o $(parts_of_tests)
+	$(call link)
+$(judges): %: %.o $(parts_of_tests)
 	$(call link)
 $(so): $(SO_UNITS)
 	$(if $(IMPL),,$(error make so needs IMPL=kind/name, with +part/name behind it where a part is not the default))

@@ -1,9 +1,5 @@
-/* monitor.c - how long the monitors of stacks and queues take. A program of its own, in the tree's top folder:
- *
- *     make && cc -std=c11 -D_GNU_SOURCE -O2 bench/monitor.c build/release/harness/check/monitor_*.o \
- *         build/release/harness/record.o -o monitor && ./monitor
- *
- * Prints a table of seconds: the least of three runs of one history.
+/* judge_monitor.c - how long the monitors of stacks and queues take. Prints a table of seconds, the least of three runs
+ * of one history; scripts/bench reads it.
  */
 #include <stdio.h>
 #include <stdlib.h>

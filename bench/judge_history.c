@@ -1,5 +1,5 @@
-/* history.c - what recording a history costs, and judging it. A program of its own, linked with the objects of the
- * harness and of the units; prints a line for each figure.
+/* judge_history.c - what recording a history costs, and judging it. Prints a line for each figure; scripts/bench reads
+ * them.
  */
 #include <stdlib.h>
 
