@@ -152,7 +152,7 @@ static void begin_attempt(struct hunt *h, struct mk_process *process, struct mk_
         mk_process_begins(process, h->options->timeout_s, 0, 0);
     } else if (process) {
         /* by its work rather than the clock: other programs may keep the PUs busy for long */
-        mk_process_begins(process, 600 * slow, (3 + 30 * effort) * slow, 2);
+        mk_process_begins(process, (60 + 240 * effort) * slow, (3 + 30 * effort) * slow, 2);
     }
     show_progress(h, kept);
 }

@@ -5,14 +5,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
-BUILD = os.environ.get("BUILD", "build/release")
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BENCH = os.path.join(TOP, BUILD, "memkit-bench")
-CC = os.environ.get("CC", "gcc")
+from bench_case import BENCH, BUILD, TOP, contains, equal, main
+
 SMALL = ["--processes", "2", "--rounds", "2", "--round-ms", "5", "--threads", "1"]
 
 
@@ -27,42 +23,8 @@ def workload(**changes):
     return {key: value for key, value in made.items() if value is not None}
 
 
-class Case:
-    """One scratch folder, and memkit-bench run in it."""
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp()
-
-    def file(self, name, content):
-        path = os.path.join(self.folder, name)
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(content if isinstance(content, str) else json.dumps(content, indent=1))
-        return path
-
-    def run(self, *args, **options):
-        options.setdefault("timeout", 120)
-        return subprocess.run([BENCH, *args], cwd=self.folder, capture_output=True, text=True, check=False, **options)
-
-    def result(self, name="r.json"):
-        with open(os.path.join(self.folder, name), encoding="utf-8") as made:
-            return json.load(made)
-
-    def plugin(self):
-        pc = dict(os.environ, PKG_CONFIG_PATH=os.path.join(TOP, BUILD))
-        flags = subprocess.run(["pkg-config", "--cflags", "memkit"], env=pc, capture_output=True, text=True, check=True)
-        so = os.path.join(self.folder, "misbehave.so")
-        subprocess.run([CC, "-std=c11", "-D_GNU_SOURCE", "-O2", "-fPIC", "-shared", *flags.stdout.split(), "-o", so,
-                        os.path.join(TOP, "tests/plugins/misbehave.c")], check=True)
-        return so
-
-
-def equal(got, want, what=""):
-    assert got == want, f"{what}: {got!r}, not {want!r}"
-
-
-def contains(text, *parts):
-    for part in parts:
-        assert part in text, f"{part!r} is not in:\n{text}"
+def misbehave(case):
+    return case.plugin(os.path.join(TOP, "tests/plugins/misbehave.c"))
 
 
 def cells_of(result, identity):
@@ -195,7 +157,7 @@ def test_counters_reach_table_and_result_through_a_scripted_papi(case):
 
 
 def misbehaves(case, how, *more):
-    so = case.plugin()
+    so = misbehave(case)
     path = case.file("w.json", workload(impls=["map/mutex", f"map/misbehave[how={how}]"]))
     return case.run(path, "-o", "r.json", "--plugin", so, *more)
 
@@ -244,7 +206,7 @@ def children_of(pid):
 
 
 def test_a_killed_worker_costs_its_cell_only(case):
-    so = case.plugin()
+    so = misbehave(case)
     path = case.file("w.json", workload(impls=["map/mutex", "map/misbehave[how=hang]"]))
     with subprocess.Popen([BENCH, path, "-o", "r.json", "--plugin", so], cwd=case.folder, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as bench:
@@ -393,23 +355,5 @@ def test_taskset_is_honoured(case):
     return None
 
 
-def main():
-    failed = 0
-    for name, test in list(globals().items()):
-        if not name.startswith("test_") or (len(sys.argv) > 1 and not any(word in name for word in sys.argv[1:])):
-            continue
-        case = Case()
-        try:
-            skipped = test(case)
-            print(f"ok {name}" + (f" # SKIP {skipped}" if skipped else ""), flush=True)
-        except Exception:  # a failed test must not stop the others
-            failed += 1
-            print(f"not ok {name}")
-            traceback.print_exc(file=sys.stdout)
-        finally:
-            shutil.rmtree(case.folder, ignore_errors=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))

@@ -4,17 +4,13 @@
  * can be shown: elsewhere a sanitizer says so first, and ends the program, or threads cannot be held up at
  * points. `pressure` names what it is tried under.
  */
-#include "test.h"
+#include "plant.h"
 
 #include <dirent.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "../harness/build_info.h"
 #include "../harness/check/conform.h"
-#include "../harness/registry.h"
 
 #define SEEDS 5 /* tried, where threads have to meet */
 
@@ -28,38 +24,14 @@ struct plant {
     char name[64], which[32], says[128], flavours[64], pressure[32];
 };
 
-/* Reads " * key: value" into out. Returns whether the line is one. */
-static bool take(const char *line, const char *key, char *out, size_t room) {
-    char prefix[32];
-    int length = snprintf(prefix, sizeof prefix, " * %s: ", key);
-    if (strncmp(line, prefix, (size_t)length) != 0) return false;
-    snprintf(out, room, "%.*s", (int)strcspn(line + length, "\n"), line + length);
-    return true;
-}
-
 static void read_plant(struct plant *plant, const char *file) {
-    char line[256], below[512];
+    struct plant_line lines[] = {{"case", plant->which, sizeof plant->which},
+                                 {"says", plant->says, sizeof plant->says},
+                                 {"flavours", plant->flavours, sizeof plant->flavours},
+                                 {"pressure", plant->pressure, sizeof plant->pressure}};
     memset(plant, 0, sizeof *plant);
     snprintf(plant->name, sizeof plant->name, "%.*s", (int)strcspn(file, "."), file);
-    snprintf(below, sizeof below, "planted_conformance/%s", file);
-    FILE *in = fopen(mk_test_path(below), "r");
-    if (!in) return;
-    while (fgets(line, sizeof line, in) && line[0] != '#') {
-        if (take(line, "case", plant->which, sizeof plant->which)) continue;
-        if (take(line, "says", plant->says, sizeof plant->says)) continue;
-        if (take(line, "flavours", plant->flavours, sizeof plant->flavours)) continue;
-        take(line, "pressure", plant->pressure, sizeof plant->pressure);
-    }
-    fclose(in);
-}
-
-static int load(const struct plant *plant, struct mk_err *err) {
-    char self[PATH_MAX], path[PATH_MAX + 96];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n < 0) return mk_fail(err, "cannot tell where this program is");
-    self[n] = '\0';
-    snprintf(path, sizeof path, "%s/planted_conformance/%s.so", dirname(self), plant->name);
-    return mk_registry_load(path, err);
+    plant_read("planted_conformance", file, lines, sizeof lines / sizeof *lines);
 }
 
 /* Returns whether a finding of one run says what it is to say, and puts that one (else the last one) into what; *n
@@ -117,7 +89,7 @@ static void try_plant(const struct plant *plant) {
     char kind[32], identity[128];
     snprintf(kind, sizeof kind, "%.*s", (int)strcspn(plant->name, "_"), plant->name);
     snprintf(identity, sizeof identity, "%s/%s", kind, plant->name);
-    if (load(plant, &err) || mk_conform_list(kind, &list, &n, &err)) {
+    if (plant_load("planted_conformance", plant->name, &err) || mk_conform_list(kind, &list, &n, &err)) {
         mk_test_fail(__FILE__, __LINE__, "%s: %s", plant->name, err.text);
         return;
     }

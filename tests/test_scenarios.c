@@ -6,19 +6,15 @@
  * MK_SCENARIO_EFFORT=P   how much of each scenario sound structures have to stand, in percent (default 1)
  * MK_SCENARIO_TIMES=1    says how long each took, in seconds
  */
-#include "test.h"
+#include "plant.h"
 
 #include <dirent.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "../harness/build_info.h"
 #include "../harness/check/conform.h"
 #include "../harness/check/scenarios.h"
-#include "../harness/registry.h"
 #include "../impl/map.h"
 #include "../impl/scenario.h"
 
@@ -132,37 +128,14 @@ static const struct plant also[] = {
     {"planted_conformance", "alloc_double_free", "alloc_wrong_frees", "twice accepted", ""},
 };
 
-/* Reads " * key: value" into out. */
-static void take(const char *line, const char *key, char *out, size_t room) {
-    char prefix[32];
-    int length = snprintf(prefix, sizeof prefix, " * %s: ", key);
-    if (strncmp(line, prefix, (size_t)length) != 0) return;
-    snprintf(out, room, "%.*s", (int)strcspn(line + length, "\n"), line + length);
-}
-
 static void read_plant(struct plant *plant, const char *file) {
-    char line[256], below[512];
+    struct plant_line lines[] = {{"scenario", plant->scenarios, sizeof plant->scenarios},
+                                 {"says", plant->says, sizeof plant->says},
+                                 {"flavours", plant->flavours, sizeof plant->flavours}};
     memset(plant, 0, sizeof *plant);
     snprintf(plant->folder, sizeof plant->folder, "planted_scenarios");
     snprintf(plant->name, sizeof plant->name, "%.*s", (int)strcspn(file, "."), file);
-    snprintf(below, sizeof below, "planted_scenarios/%s", file);
-    FILE *in = fopen(mk_test_path(below), "r");
-    if (!in) return;
-    while (fgets(line, sizeof line, in) && line[0] != '#') {
-        take(line, "scenario", plant->scenarios, sizeof plant->scenarios);
-        take(line, "says", plant->says, sizeof plant->says);
-        take(line, "flavours", plant->flavours, sizeof plant->flavours);
-    }
-    fclose(in);
-}
-
-static int load(const struct plant *plant, struct mk_err *err) {
-    char self[PATH_MAX], path[PATH_MAX + 128];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n < 0) return mk_fail(err, "cannot tell where this program is");
-    self[n] = '\0';
-    snprintf(path, sizeof path, "%s/%s/%s.so", dirname(self), plant->folder, plant->name);
-    return mk_registry_load(path, err);
+    plant_read(plant->folder, file, lines, sizeof lines / sizeof *lines);
 }
 
 /* Has one scenario look for the defect, seed after seed. */
@@ -203,7 +176,7 @@ static void try_plant(const struct plant *plant) {
     char kind[32], identity[128], names[128];
     snprintf(kind, sizeof kind, "%.*s", (int)strcspn(plant->name, "_"), plant->name);
     snprintf(identity, sizeof identity, "%s/%s", kind, plant->name);
-    if (load(plant, &err) || mk_conform_list(kind, &list, &n, &err)) {
+    if (plant_load(plant->folder, plant->name, &err) || mk_conform_list(kind, &list, &n, &err)) {
         mk_test_fail(__FILE__, __LINE__, "%s: %s", plant->name, err.text);
         return;
     }

@@ -6,16 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 import xml.etree.ElementTree as xml
 
-BUILD = os.environ.get("BUILD", "build/release")
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BENCH = os.path.join(TOP, BUILD, "memkit-bench")
+from bench_case import BENCH, TOP, contains, equal, main
+
 WORKLOADS = os.path.join(TOP, "workloads/stress")
-CC = os.environ.get("CC", "gcc")
 DEADLY = """/* deadly.c - a map that does what parameter `how` says, once its fiftieth get comes. */
 #include <memkit/map.h>
 #include <pthread.h>
@@ -114,51 +110,18 @@ MK_MAP(deadly, .summary = "for tests", .caps = MK_CONCURRENT, .params = deadly_p
 """
 
 
-class Case:
-    """One scratch folder, and memkit-bench run in it."""
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp()
-
-    def file(self, name, content):
-        path = os.path.join(self.folder, name)
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(content if isinstance(content, str) else json.dumps(content, indent=1))
-        return path
-
-    def run(self, *args, **options):
-        options.setdefault("timeout", 200)
-        return subprocess.run([BENCH, *args], cwd=self.folder, capture_output=True, text=True, check=False, **options)
-
-    def stress(self, *args, **options):
-        return self.run("stress", *args, "-o", "s.json", **options)
-
-    def kept(self, name="s.json"):
-        with open(os.path.join(self.folder, name), encoding="utf-8") as made:
-            return json.load(made)
-
-    def build(self, name, source):
-        pc = dict(os.environ, PKG_CONFIG_PATH=os.path.join(TOP, BUILD))
-        flags = subprocess.run(["pkg-config", "--cflags", "memkit"], env=pc, capture_output=True, text=True, check=True)
-        so = os.path.join(self.folder, name + ".so")
-        made = subprocess.run([CC, "-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fPIC", "-shared", *shlex.split(flags.stdout), "-o",
-                               so, self.file(name + ".c", source)], capture_output=True, text=True, check=False)
-        assert made.returncode == 0, made.stderr
-        return so
-
-    def deadly(self, how, *args):
-        so = self.build("deadly", DEADLY)
-        return self.stress(f"{WORKLOADS}/map.json", "--plugin", so, "--impl", f"map/deadly[how={how}]", "--threads", "2",
-                           "--oracle", "shared", "--pressure", "calm", "--seconds", "20", "--stop-at-first", *args)
+def keep(case, *args, **options):
+    """Stresses, and keeps the file as s.json."""
+    return case.run("stress", *args, "-o", "s.json", **options)
 
 
-def equal(got, want, what=""):
-    assert got == want, f"{what}: {got!r}, not {want!r}"
+def deadly_plugin(case):
+    return case.plugin(case.file("deadly.c", DEADLY))
 
 
-def contains(text, *parts):
-    for part in parts:
-        assert part in text, f"{part!r} is not in:\n{text}"
+def deadly(case, how, *args):
+    return keep(case, f"{WORKLOADS}/map.json", "--plugin", deadly_plugin(case), "--impl", f"map/deadly[how={how}]", "--threads",
+                "2", "--oracle", "shared", "--pressure", "calm", "--seconds", "20", "--stop-at-first", *args)
 
 
 QUICK = ("--seconds", "1", "--oracle", "shared", "--oracle", "history", "--effort", "5")
@@ -169,9 +132,9 @@ QUICK = ("--seconds", "1", "--oracle", "shared", "--oracle", "history", "--effor
 
 def test_nothing_is_found_in_what_is_sound(case):
     for kind in ("map", "alloc", "reclaim", "hash"):
-        run = case.stress(f"{WORKLOADS}/{kind}.json", "--seconds", "2", "--effort", "5")
+        run = keep(case, f"{WORKLOADS}/{kind}.json", "--seconds", "2", "--effort", "5")
         equal(run.returncode, 0, run.stdout + run.stderr)
-        kept = case.kept()
+        kept = case.result("s.json")
         equal(kept["findings"], [])
         assert sum(trial["trials"] for trial in kept["trials"]), run.stdout
         equal(case.run("validate", "s.json").returncode, 0)
@@ -182,33 +145,33 @@ def test_every_pressure_has_a_file_that_runs(case):
     files = {name[:-5].replace("-", "_") for name in os.listdir(f"{WORKLOADS}/pressures")}
     equal({pressure["name"] for pressure in listed} - files, {"calm"})
     for name in sorted(files):
-        run = case.stress(f"{WORKLOADS}/pressures/{name.replace('_', '-')}.json", "--seconds", "1", "--effort", "5")
+        run = keep(case, f"{WORKLOADS}/pressures/{name.replace('_', '-')}.json", "--seconds", "1", "--effort", "5")
         assert run.returncode in (0, 3 if name == "points" else 0), run.stdout + run.stderr
-        pressures = {trial["pressure"] for trial in case.kept()["trials"] if trial["trials"]}
+        pressures = {trial["pressure"] for trial in case.result("s.json")["trials"] if trial["trials"]}
         equal(pressures, set() if name == "points" else {name}, name)
 
 
 def test_wrong_answers_are_found_and_the_command_repeats_them(case):
-    run = case.deadly("forgets")
+    run = deadly(case, "forgets")
     equal(run.returncode, 4, run.stdout + run.stderr)
-    finding = case.kept()["findings"][0]
+    finding = case.result("s.json")["findings"][0]
     equal(finding["rule"], "map/shared")
     contains(run.stdout, finding["command"], "FAIL")
     words = shlex.split(finding["command"])
     equal(words[0], "memkit-bench")
     again = case.run(*words[1:], "--stop-at-first", "-o", "again.json")
     equal(again.returncode, 4, again.stdout + again.stderr)
-    repeated = case.kept("again.json")["findings"][0]
+    repeated = case.result("again.json")["findings"][0]
     for key in ("rule", "seed", "oracle", "pressure"):
         equal(repeated[key], finding[key], key)
 
 
 def test_a_history_without_an_order_is_shown_and_drawn(case):
-    so = case.build("deadly", DEADLY)
-    run = case.stress(f"{WORKLOADS}/map.json", "--plugin", so, "--impl", "map/deadly[how=forgets]", "--oracle", "history",
+    so = deadly_plugin(case)
+    run = keep(case, f"{WORKLOADS}/map.json", "--plugin", so, "--impl", "map/deadly[how=forgets]", "--oracle", "history",
                       "--pressure", "calm", "--seconds", "20", "--stop-at-first")
     equal(run.returncode, 4, run.stdout + run.stderr)
-    finding = case.kept()["findings"][0]
+    finding = case.result("s.json")["findings"][0]
     equal(finding["rule"], "map/history")
     contains(finding["detail"], "before: ", "get")
     picture = os.path.join(case.folder, finding["picture"])
@@ -216,9 +179,9 @@ def test_a_history_without_an_order_is_shown_and_drawn(case):
 
 
 def test_a_crash_is_a_finding_with_its_stack(case):
-    run = case.deadly("crash")
+    run = deadly(case, "crash")
     equal(run.returncode, 4, run.stdout + run.stderr)
-    finding = case.kept()["findings"][0]
+    finding = case.result("s.json")["findings"][0]
     equal(finding["rule"], "crash")
     contains(finding["what"], "signal 11")
     functions = [frame.get("function") for stack in finding["stacks"] for frame in stack["frames"]]
@@ -229,19 +192,19 @@ def test_a_crash_is_a_finding_with_its_stack(case):
 
 def test_a_deadlock_and_a_livelock_are_told_apart(case):
     for how, words in (("deadlock", "waits for another"), ("livelock", "works and does not get on")):
-        run = case.deadly(how)
+        run = deadly(case, how)
         equal(run.returncode, 4, run.stdout + run.stderr)
-        finding = case.kept()["findings"][0]
+        finding = case.result("s.json")["findings"][0]
         equal(finding["rule"], "hang")
         contains(finding["what"], words)
 
 
 def test_a_worker_that_died_costs_no_more_than_what_killed_it(case):
-    so = case.build("deadly", DEADLY)
-    run = case.stress(f"{WORKLOADS}/map.json", "--plugin", so, "--impl", "map/deadly[how=crash]", "--impl", "map/sharded",
+    so = deadly_plugin(case)
+    run = keep(case, f"{WORKLOADS}/map.json", "--plugin", so, "--impl", "map/deadly[how=crash]", "--impl", "map/sharded",
                       "--oracle", "shared", "--oracle", "owned", "--pressure", "calm", "--effort", "5", "--seconds", "10")
     equal(run.returncode, 4, run.stdout + run.stderr)
-    kept = case.kept()
+    kept = case.result("s.json")
     names = {cell["index"]: cell["identity"] for cell in kept["cells"]}
     tried = {(names[trial["cell"]], trial["oracle"]) for trial in kept["trials"] if trial["trials"]}
     contains(str(tried), "('map/sharded', 'shared')", "('map/sharded', 'owned')")
@@ -249,9 +212,9 @@ def test_a_worker_that_died_costs_no_more_than_what_killed_it(case):
 
 
 def test_a_scenario_stands_for_a_workload(case):
-    run = case.stress("map_remove_remove", "--impl", "map/sharded", "--seconds", "1")
+    run = keep(case, "map_remove_remove", "--impl", "map/sharded", "--seconds", "1")
     equal(run.returncode, 0, run.stdout + run.stderr)
-    trials = case.kept()["trials"]
+    trials = case.result("s.json")["trials"]
     equal({trial["oracle"] for trial in trials}, {"map_remove_remove"})
     counts = {outcome["name"]: outcome["count"] for trial in trials for outcome in trial["outcomes"]}
     assert sum(counts.values()) > 100, counts
@@ -262,9 +225,9 @@ def test_a_scenario_stands_for_a_workload(case):
 
 
 def test_reports_are_written(case):
-    run = case.deadly("forgets", "--markdown", "s.md", "--junit", "s.xml", "--sarif", "s.sarif", "--quiet")
+    run = deadly(case, "forgets", "--markdown", "s.md", "--junit", "s.xml", "--sarif", "s.sarif", "--quiet")
     equal((run.returncode, run.stdout), (4, ""), run.stderr)
-    sarif = case.kept("s.sarif")
+    sarif = case.result("s.sarif")
     equal((sarif["version"], sarif["runs"][0]["results"][0]["ruleId"]), ("2.1.0", "map/shared"))
     suites = xml.parse(os.path.join(case.folder, "s.xml")).getroot()
     assert suites.findall(".//failure"), xml.tostring(suites)
@@ -288,29 +251,25 @@ def other(flavour):
 def test_sanitizer_reports_come_back_as_findings(case):
     if not other("tsan"):
         return "no build of flavour tsan"
-    pc = dict(os.environ, PKG_CONFIG_PATH=os.path.join(TOP, "build/tsan"))
-    flags = subprocess.run(["pkg-config", "--cflags", "memkit"], env=pc, capture_output=True, text=True, check=True)
     source = DEADLY.replace("deadly", "racy").replace("    pthread_mutex_lock(&map->lock);\n    uint64_t at = find",
                                                       "    uint64_t at = find")
     source = source.replace("    pthread_mutex_unlock(&map->lock);\n    return status", "    return status")
     source = source.replace("    pthread_mutex_unlock(&map->lock);\n    return found ? MK_HIT", "    return found ? MK_HIT")
-    so = os.path.join(case.folder, "racy.so")
-    subprocess.run([CC, "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-fPIC", "-shared", *shlex.split(flags.stdout), "-o", so,
-                    case.file("racy.c", source)], check=True)
+    so = case.plugin(case.file("racy.c", source), "build/tsan")
     args = [f"{WORKLOADS}/map.json", "--plugin", so, "--flavour", "tsan", "--impl", "map/racy", "--oracle", "shared",
             "--pressure", "calm", "--seconds", "20"]
-    run = case.stress(*args, "--stop-at-first")
+    run = keep(case, *args, "--stop-at-first")
     equal(run.returncode, 4, run.stdout + run.stderr)
-    races = [finding for finding in case.kept()["findings"] if finding["rule"] == "tsan/data-race"]
-    assert races, case.kept()["findings"]
+    races = [finding for finding in case.result("s.json")["findings"] if finding["rule"] == "tsan/data-race"]
+    assert races, case.result("s.json")["findings"]
     equal((races[0]["oracle"], races[0]["flavour"]), ("shared", "tsan"))
     files = {frame.get("file") for frame in races[0]["stacks"][0]["frames"]}
     assert any(name and name.endswith("racy.c") for name in files), files
     # Hidden by a suppression, and counted.
     path = case.file("hide.txt", "# all of it\nrace:racy\n")
     args[args.index("20")] = "3"
-    run = case.stress(*args, "--suppressions", path)
-    kept = case.kept()
+    run = keep(case, *args, "--suppressions", path)
+    kept = case.result("s.json")
     equal([finding for finding in kept["findings"] if finding["rule"].startswith("tsan/data-race")], [])
     assert kept["suppressions"][0]["count"] > 0, kept["suppressions"]
     return None
@@ -321,15 +280,15 @@ def test_other_builds_find_nothing_in_what_is_sound(case):
     for flavour in ("debug", "asan", "tsan"):
         if not other(flavour):
             continue
-        run = case.stress(f"{WORKLOADS}/map.json", "--impl", "map/sharded", *QUICK, "--flavour", flavour)
+        run = keep(case, f"{WORKLOADS}/map.json", "--impl", "map/sharded", *QUICK, "--flavour", flavour)
         equal(run.returncode, 0, run.stdout + run.stderr)
-        equal(case.kept()["context"]["flavour"], flavour)
+        equal(case.result("s.json")["context"]["flavour"], flavour)
         tried.append(flavour)
     return None if tried else "no other build"
 
 
 def test_a_build_that_is_missing_is_named(case):
-    run = case.stress(f"{WORKLOADS}/map.json", "--flavour", "nonesuch")
+    run = keep(case, f"{WORKLOADS}/map.json", "--flavour", "nonesuch")
     equal(run.returncode, 6)
     contains(run.stderr, "make FLAVOUR=nonesuch")
 
@@ -355,12 +314,12 @@ def test_mistakes_are_named(case):
 
 
 def test_nothing_to_try_is_no_pass(case):
-    run = case.stress(f"{WORKLOADS}/map.json", "--impl", "map/sharded", "--oracle", "held", "--seconds", "1")
+    run = keep(case, f"{WORKLOADS}/map.json", "--impl", "map/sharded", "--oracle", "held", "--seconds", "1")
     equal(run.returncode, 3, run.stdout + run.stderr)
 
 
 def test_an_interrupt_keeps_what_was_found(case):
-    so = case.build("deadly", DEADLY)
+    so = deadly_plugin(case)
     args = [BENCH, "stress", f"{WORKLOADS}/map.json", "--plugin", so, "--impl", "map/deadly[how=forgets]", "--impl",
             "map/sharded", "--seconds", "60", "-o", "s.json"]
     with subprocess.Popen(args, cwd=case.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
@@ -368,33 +327,15 @@ def test_an_interrupt_keeps_what_was_found(case):
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)
     equal(running.returncode, 128 + signal.SIGINT, out + err)
-    kept = case.kept()
+    kept = case.result("s.json")
     equal(kept["complete"], False)
     assert kept["findings"], out
 
 
 def test_it_runs_in_one_process(case):
-    run = case.stress(f"{WORKLOADS}/map.json", "--impl", "map/sharded", *QUICK, "--in-process")
+    run = keep(case, f"{WORKLOADS}/map.json", "--impl", "map/sharded", *QUICK, "--in-process")
     equal(run.returncode, 0, run.stdout + run.stderr)
 
 
-def main():
-    failed = 0
-    for name, test in list(globals().items()):
-        if not name.startswith("test_") or (len(sys.argv) > 1 and not any(word in name for word in sys.argv[1:])):
-            continue
-        case = Case()
-        try:
-            skipped = test(case)
-            print(f"ok {name}" + (f" # SKIP {skipped}" if skipped else ""), flush=True)
-        except Exception:  # a failed test must not stop the others
-            failed += 1
-            print(f"not ok {name}")
-            traceback.print_exc(file=sys.stdout)
-        finally:
-            shutil.rmtree(case.folder, ignore_errors=True)
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(globals()))

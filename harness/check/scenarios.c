@@ -18,7 +18,9 @@
 #define SKEW_BITS 9     /* of the longest wait before a body, in turns of an empty loop */
 #define SPINS_MAX 1000u /* before a waiting thread gives its PU away, where there are enough: tens of us */
 #define YIELDS_MAX 200u /* before it sleeps: whom it waits for has been put aside */
-#define NAP_NS 50000
+#define NAP_NS 50000     /* the first ones; they get longer, so that who waits for ever can be told to do nothing */
+#define NAPS_A_LENGTH 16
+#define NAP_DOUBLINGS 9
 #define TRIAL_NS 2000000000u /* at full effort; more time is not taken, however busy the machine is */
 #define TRIAL_NS_MIN 200000000u
 
@@ -173,10 +175,11 @@ static void take_place(struct place *place, uint32_t number, uint64_t seed) {
 
 /* Waits for a thread that has been put aside: the machine has other things to do, so the thread that waits is left
  * to run wherever there is room. */
-static void nap(struct place *place) {
+static void nap(struct place *place, unsigned naps) {
+    unsigned doublings = naps / NAPS_A_LENGTH < NAP_DOUBLINGS ? naps / NAPS_A_LENGTH : NAP_DOUBLINGS;
     if (place->pinned) sched_setaffinity(0, sizeof place->allowed, &place->allowed);
     place->pinned = false;
-    nanosleep(&(struct timespec){0, NAP_NS}, NULL);
+    nanosleep(&(struct timespec){0, (long)NAP_NS << doublings}, NULL);
 }
 
 /* Waits until all threads have come as often as this one. */
@@ -189,7 +192,7 @@ static void meet(struct place *place) {
         } else if (i < place->spins + YIELDS_MAX) {
             sched_yield();
         } else {
-            nap(place);
+            nap(place, i - place->spins - YIELDS_MAX);
         }
     }
 }

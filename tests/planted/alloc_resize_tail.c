@@ -3,7 +3,6 @@
  * bug:       the last bytes are lost when a block is resized
  * finds:     blocks | reuse | no_memory | batch | threads | handover | births | footprint | alloc_*
  * rule:      oracle
- * says:      after it was resized
  * flavours:  release debug tsan
  * pressure:  any
  * single:    fails

@@ -1,7 +1,7 @@
 /* map_lost_count - counts its keys by a load and a store.
  *
  * bug:       the count loses keys: it is no read-modify-write
- * finds:     shared | owned | stable | births | map_*
+ * finds:     shared | owned | stable | births | history | map_*
  * rule:      oracle
  * says:      count
  * flavours:  release debug tsan
