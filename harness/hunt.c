@@ -92,7 +92,20 @@ static void read_section(struct hunt *h, const char *text, size_t n) {
     mk_sanitizer_free(reports, reports_n);
 }
 
-/* Works through what the worker has printed, up to the last mark (or, `all`, to the end), and drops it. */
+/* Returns how much of the text the reports of ThreadSanitizer take up that are whole: the trial that they belong to may
+ * go on for long, or for ever. */
+static size_t whole_reports(const char *text) {
+    static const char summary[] = "\nSUMMARY: ThreadSanitizer", ruler[] = "\n==================\n";
+    size_t whole = 0;
+    for (const char *at = text; (at = strstr(at, summary));) {
+        const char *end = strstr(++at, ruler);
+        if (end) whole = (size_t)(end - text) + sizeof ruler - 1;
+    }
+    return whole;
+}
+
+/* Works through what the worker has printed, up to the last mark or whole report (or, `all`, to the end), and drops
+ * it. */
 static void read_said(struct hunt *h, struct mk_text *said, bool all) {
     size_t mark_n = strlen(MK_TRIAL_MARK), from = 0;
     for (;;) {
@@ -105,7 +118,11 @@ static void read_said(struct hunt *h, struct mk_text *said, bool all) {
         h->reports = 0;
         from = (size_t)(end - said->at);
     }
-    if (all && from < said->n) read_section(h, said->at + from, said->n - from);
+    size_t rest = 0;
+    if (all && from < said->n) rest = said->n - from;
+    if (!all && from < said->n && attempt_of(h, h->section)) rest = whole_reports(said->at + from);
+    if (rest) read_section(h, said->at + from, rest);
+    if (!all) from += rest; /* what it said last is of interest still */
     if (from) {
         memmove(said->at, said->at + from, said->n - from + 1);
         said->n -= from;
