@@ -29,9 +29,11 @@ def report(name, complaint):
 
 
 def try_plant(plant, build):
-    """A bug is not to be missed because other programs have the PUs: once more, then, with another seed."""
-    for seed in (SEED, SEED + 1):
-        seen = plants.hunt(plant, os.path.join(ROOT, build), seed, SECONDS)
+    """A bug is not to be missed because other programs have the PUs: once more, then, for longer, and by those alone
+    that are expected first."""
+    oracles = [word for name in plant.finds[:2] for word in ("--oracle", name)]
+    for seed, seconds, more in ((SEED, SECONDS, ()), (SEED + 1, 3 * SECONDS, oracles)):
+        seen = plants.hunt(plant, os.path.join(ROOT, build), seed, seconds, more=more)
         wrong = plants.complaint(plant, seen)
         if seen.findings or not wrong:
             break
