@@ -155,9 +155,9 @@ static void file_death(struct hunt *h, const struct mk_process *process, int end
 
 /* ---- one worker ---------------------------------------------------------------------------- */
 
-/* How much slower a build is than a release one, roughly. */
+/* How much slower a trial is in a build than in a release one, roughly and at most. */
 static double slowness(const char *flavour) {
-    return strcmp(flavour, "tsan") == 0 ? 12 : strcmp(flavour, "asan") == 0 ? 5 : strcmp(flavour, "debug") == 0 ? 3 : 1;
+    return strcmp(flavour, "tsan") == 0 ? 1.7 : strcmp(flavour, "release") == 0 ? 1 : 1.3;
 }
 
 static void begin_attempt(struct hunt *h, struct mk_process *process, struct mk_attempt *attempt) {
@@ -169,7 +169,7 @@ static void begin_attempt(struct hunt *h, struct mk_process *process, struct mk_
         mk_process_begins(process, h->options->timeout_s, 0, 0);
     } else if (process) {
         /* by its work rather than the clock: other programs may keep the PUs busy for long */
-        mk_process_begins(process, (60 + 240 * effort) * slow, (3 + 30 * effort) * slow, 2);
+        mk_process_begins(process, (60 + 240 * effort) * slow, (3 + 15 * effort) * slow, 2);
     }
     show_progress(h, kept);
 }

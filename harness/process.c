@@ -153,47 +153,51 @@ static int take_frames(struct mk_process *p, struct mk_err *err) {
 
 /* ---- watching it --------------------------------------------------------------------------- */
 
-/* Reads a line of /proc/PID/TASK. Returns whether there was one. */
+/* Reads the first line of a file about a thread. Returns whether there was one. */
 static bool read_proc(pid_t pid, const char *task, const char *file, char *line, int room) {
     char path[96];
-    if (task) {
-        snprintf(path, sizeof path, "/proc/%ld/task/%.20s/%s", (long)pid, task, file);
-    } else {
-        snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, file);
-    }
+    snprintf(path, sizeof path, "/proc/%ld/task/%.20s/%s", (long)pid, task, file);
     FILE *in = fopen(path, "r");
     bool got = in && fgets(line, room, in);
     if (in) fclose(in);
     return got;
 }
 
-static uint64_t cpu_ns(pid_t pid) {
-    char line[1024];
-    unsigned long user = 0, system = 0;
-    if (!read_proc(pid, NULL, "stat", line, sizeof line)) return 0;
-    const char *behind = strrchr(line, ')');
-    if (behind) sscanf(behind + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
-    return (uint64_t)(user + system) * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
-}
+/* What the threads of a process have come to. */
+struct look {
+    uint64_t all_ns;     /* CPU time of all */
+    uint64_t busiest_ns; /* of the one that has used most since `base_ns` of the first one's, which outlives trials */
+    bool runnable;       /* one of them runs, wants to, or waits for a disk */
+};
 
-/* Returns how long its threads have run, in ns; *runnable: one of them runs, wants to, or waits for a disk. */
-static uint64_t run_ns(pid_t pid, bool *runnable) {
+static struct look look_at(pid_t pid, uint64_t base_ns) {
     char path[64], line[1024];
-    uint64_t sum = 0;
+    struct look look = {0};
     snprintf(path, sizeof path, "/proc/%ld/task", (long)pid);
     DIR *tasks = opendir(path);
     struct dirent *entry;
-    *runnable = !tasks;
+    look.runnable = !tasks;
     while (tasks && (entry = readdir(tasks))) {
         unsigned long long ns = 0;
         if (entry->d_name[0] == '.') continue;
         if (read_proc(pid, entry->d_name, "schedstat", line, sizeof line)) sscanf(line, "%llu", &ns);
-        sum += ns;
+        look.all_ns += ns;
+        if (strtol(entry->d_name, NULL, 10) == pid) ns = ns > base_ns ? ns - base_ns : 0;
+        if (ns > look.busiest_ns) look.busiest_ns = ns;
         const char *state = read_proc(pid, entry->d_name, "stat", line, sizeof line) ? strrchr(line, ')') : NULL;
-        if (!state || state[1] != ' ' || state[2] == 'R' || state[2] == 'D') *runnable = true;
+        if (!state || state[1] != ' ' || state[2] == 'R' || state[2] == 'D') look.runnable = true;
     }
     if (tasks) closedir(tasks);
-    return sum;
+    return look;
+}
+
+/* Returns the CPU time of the first thread. */
+static uint64_t first_ns(pid_t pid) {
+    char line[256], task[24];
+    unsigned long long ns = 0;
+    snprintf(task, sizeof task, "%ld", (long)pid);
+    if (read_proc(pid, task, "schedstat", line, sizeof line)) sscanf(line, "%llu", &ns);
+    return ns;
 }
 
 void mk_process_begins(struct mk_process *p, double allowed_s, double allowed_cpu_s, double stuck_s) {
@@ -202,33 +206,33 @@ void mk_process_begins(struct mk_process *p, double allowed_s, double allowed_cp
     p->allowed_s = allowed_s;
     p->allowed_cpu_s = allowed_cpu_s;
     p->stuck_s = stuck_s;
-    p->cpu_from_ns = allowed_cpu_s > 0 ? cpu_ns(p->pid) : 0;
+    p->first_from_ns = allowed_cpu_s > 0 ? first_ns(p->pid) : 0;
 }
 
 /* Returns whether it has been at one thing for too long. */
 static bool hangs(struct mk_process *p) {
     uint64_t now = mk_wall_ns();
-    bool runnable;
     if (p->done || !p->busy) return false;
     p->spent_s = (double)(now - p->since_ns) / 1e9;
     if (p->allowed_s > 0 && p->spent_s > p->allowed_s) {
         p->hung = "no end by the clock";
         return true;
     }
-    if (now - p->looked_ns < 200000000) return false;
+    if (now - p->looked_ns < 200000000 || (p->allowed_cpu_s <= 0 && p->stuck_s <= 0)) return false;
     p->looked_ns = now;
-    if (p->allowed_cpu_s > 0 && (double)(cpu_ns(p->pid) - p->cpu_from_ns) > p->allowed_cpu_s * 1e9) {
+    struct look look = look_at(p->pid, p->first_from_ns);
+    if (p->allowed_cpu_s > 0 && (double)look.busiest_ns > p->allowed_cpu_s * 1e9) {
         p->hung = "it works and does not get on";
         return true;
     }
-    if (p->stuck_s <= 0) return false;
-    uint64_t run = run_ns(p->pid, &runnable), idle = now - p->idle_from_ns;
+    uint64_t idle = now - p->idle_from_ns;
     /* a sanitizer's own thread wakes up now and then, and does next to nothing */
-    if (runnable || run - p->idle_run_ns > idle / 50) {
-        p->idle_run_ns = run;
+    if (look.runnable || look.all_ns - p->idle_run_ns > idle / 50) {
+        p->idle_run_ns = look.all_ns;
         p->idle_from_ns = now;
         return false;
     }
+    if (p->stuck_s <= 0) return false;
     if ((double)idle <= p->stuck_s * 1e9) return false;
     p->hung = "every thread of it waits for another";
     return true;

@@ -48,9 +48,9 @@ struct mk_process {
     bool busy;            /* it has begun with something: its death is that thing's fault */
     uint64_t since_ns;    /* when it began with that */
     double allowed_s;     /* how long that may take by the clock; 0 = no limit */
-    double allowed_cpu_s; /* and of CPU time; 0 = no limit */
+    double allowed_cpu_s; /* and how much CPU time its busiest thread may use; 0 = no limit */
     double stuck_s;       /* how long its threads may have done next to nothing; 0 = no limit */
-    uint64_t cpu_from_ns; /* CPU time when it began with that */
+    uint64_t first_from_ns; /* CPU time of its first thread when it began with that; the others begin later */
     uint64_t idle_from_ns, idle_run_ns, looked_ns; /* since when they do nothing, and how long they had run then */
     double spent_s;       /* with that, when it was last looked at */
     const char *hung;     /* which limit it overran */

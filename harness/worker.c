@@ -2,7 +2,9 @@
 #include "worker.h"
 
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "build_info.h"
@@ -62,6 +64,8 @@ int mk_worker_main(int in_fd, int out_fd) {
     struct mk_run_sink sink = {&pipe, send_frame, NULL};
     struct mk_topo *topo;
     struct mk_err err = {{0}};
+    /* A conductor that was killed must not leave behind a worker that hangs. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     mk_stacks_install();
     if (mk_topo_load(&topo, &err)) return complain(&err);
     /* Twice: before the plan, which another version could not read, and once its plug-ins are loaded. */

@@ -12,7 +12,7 @@
 
 #define CHUNK_BLOCKS 64
 #define CHUNKS_MAX 4096
-#define MAGAZINE_BLOCKS 2
+#define MAGAZINE_BLOCKS 1
 #define NONE UINT32_MAX
 
 struct chunk {

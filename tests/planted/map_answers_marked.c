@@ -1,7 +1,7 @@
 /* map_answers_marked - a reader answers from the node of its key without looking whether that is marked.
  *
  * bug:       answers a value that has been removed
- * finds:     owned | history | map_*
+ * finds:     owned | shared | stable | births | history | map_*
  * rule:      oracle
  * flavours:  release debug tsan
  * pressure:  any

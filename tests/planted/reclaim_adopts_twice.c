@@ -2,7 +2,8 @@
  *
  * bug:       double free: two threads take over the same garbage
  * finds:     shared | births | history | reclaim_*
- * rule:      tsan/data-race | ?san/heap-use-after-free | asan/double-free | ?san/segv | crash | hang | oracle
+ * rule:      tsan/data-race | ?san/heap-use-after-free | asan/double-free | ?san/segv | ?san/bus | crash | hang
+ *            | oracle
  * flavours:  release debug tsan asan
  * pressure:  any
  * single:    passes
