@@ -1,6 +1,6 @@
 /* child.h - runs a piece of a test in a child process, for what can be done once in a process only
  * (environment variables, PAPI, the process's own CPU mask), and hands its output back; and makes
- * temporary folders. */
+ * temporary folders and files. */
 #ifndef MK_TEST_CHILD_H
 #define MK_TEST_CHILD_H
 
@@ -16,6 +16,15 @@ static inline void child_folder(char *path, size_t room) {
     const char *parent = getenv("TMPDIR");
     snprintf(path, room, "%s/mk_test_XXXXXX", parent ? parent : P_tmpdir);
     if (!mkdtemp(path)) abort();
+}
+
+/* Fills path with that of a new and empty file. Returns its descriptor, open for reading and writing. */
+static inline int child_file(char *path, size_t room) {
+    const char *parent = getenv("TMPDIR");
+    snprintf(path, room, "%s/mk_test_XXXXXX", parent ? parent : P_tmpdir);
+    int fd = mkstemp(path);
+    if (fd < 0) abort();
+    return fd;
 }
 
 /* Reads a stream to its end; returns text that the caller frees. */

@@ -1,4 +1,5 @@
 /* test_json.c - JSON: what is refused and where, exact numbers both ways, writing whole files. */
+#include "child.h"
 #include "test.h"
 
 #include <fcntl.h>
@@ -154,9 +155,9 @@ TEST(json_takes_the_deepest_document) {
 TEST(json_names_what_is_wrong_with_a_file) {
     struct mk_json *doc;
     struct mk_text report = {0};
-    char path[] = "/tmp/memkit-test-XXXXXX";
-    int fd = mkstemp(path);
-    CHECK(fd >= 0 && write(fd, "[1, 2]", 6) == 6);
+    char path[256];
+    int fd = child_file(path, sizeof path);
+    CHECK(write(fd, "[1, 2]", 6) == 6);
     CHECK_EQ(mk_json_read_file(path, 5, &doc), -1); /* one byte too many */
     CHECK_STR(mk_json_first_error(doc), "has more than 0 MiB, which is the limit");
     mk_json_free(doc);
@@ -278,11 +279,11 @@ static void check_file(const char *path, const char *want) {
 }
 
 TEST(text_is_saved_whole_or_not_at_all) {
-    char folder[] = "/tmp/memkit-test-XXXXXX", path[64], link[64];
+    char folder[200], path[256], link[256];
     struct mk_text text = {0};
     struct mk_err err = {""};
     struct stat status;
-    CHECK(mkdtemp(folder) != NULL);
+    child_folder(folder, sizeof folder);
     snprintf(path, sizeof path, "%s/a.json", folder);
     snprintf(link, sizeof link, "%s/b.json", folder);
     mk_text_puts(&text, "first");

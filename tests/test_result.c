@@ -8,6 +8,7 @@
 
 #include "../harness/json.h"
 #include "../harness/schema.h"
+#include "child.h"
 #include "test.h"
 
 /* ---- a small plan ------------------------------------------------------------------------------- */
@@ -98,13 +99,11 @@ static const char *rule_of(const struct mk_result_cell *cell) {
     return cell->reasons_n ? cell->reasons[0].rule : "";
 }
 
-/* A file of its own below /tmp. */
+/* A file of its own. */
 static char *a_path(void) {
-    char *path = mk_need_text("/tmp/memkit-test-result-XXXXXX");
-    int fd = mkstemp(path);
-    CHECK(fd >= 0);
-    if (fd >= 0) close(fd);
-    return path;
+    char path[256];
+    close(child_file(path, sizeof path));
+    return mk_need_text(path);
 }
 
 static void write_and_read(const struct mk_result_file *result, struct mk_result_file *again) {

@@ -3,6 +3,7 @@
  *
  * Each file of reports holds what several programs wrote, with a line "@memkit NAME" before each. expected.txt says
  * what is to be made of them. */
+#include "child.h"
 #include "test.h"
 
 #include <elf.h>
@@ -339,12 +340,11 @@ TEST(hostile_reports_stay_small) {
 
 /* Reads a suppressions file with the given text. */
 static int suppressors_of(const char *lines, struct mk_suppressor **list, size_t *n, struct mk_err *err) {
-    char path[] = "/tmp/memkit-suppress-XXXXXX";
-    int fd = mkstemp(path);
+    char path[256];
     struct mk_text text = {0};
+    close(child_file(path, sizeof path));
     mk_text_puts(&text, lines);
-    if (fd < 0 || write_file(path, &text)) mk_test_fail(__FILE__, __LINE__, "cannot write %s", path);
-    if (fd >= 0) close(fd);
+    if (write_file(path, &text)) mk_test_fail(__FILE__, __LINE__, "cannot write %s", path);
     mk_text_free(&text);
     int failed = mk_suppressors_read(path, list, n, err);
     unlink(path);
@@ -598,8 +598,8 @@ static void break_object(const char *folder) {
 }
 
 TEST(fences_are_seen_in_objects) {
-    char folder[] = "/tmp/memkit-fences-XXXXXX";
-    CHECK(mkdtemp(folder) != NULL);
+    char folder[256];
+    child_folder(folder, sizeof folder);
     if (!build(folder, "with", with_fence, "-shared -fsanitize=thread") ||
         !build(folder, "without", without_fence, "-shared -fsanitize=thread") ||
         !build(folder, "plain", with_fence, "-shared") ||
@@ -627,8 +627,8 @@ TEST(fences_are_seen_in_objects_of_32_bits) {
         Elf32_Sym symbol;
         char names[sizeof names];
     } file = {0};
-    char path[] = "/tmp/memkit-fences-XXXXXX";
-    int fd = mkstemp(path);
+    char path[256];
+    int fd = child_file(path, sizeof path);
     memcpy(file.header.e_ident, ELFMAG, SELFMAG);
     file.header.e_ident[EI_CLASS] = ELFCLASS32;
     file.header.e_ident[EI_DATA] = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB;

@@ -8,6 +8,7 @@
 #include "../harness/json.h"
 #include "../harness/schema.h"
 #include "../harness/wire.h"
+#include "child.h"
 #include "test.h"
 
 /* ---- a small hunt ------------------------------------------------------------------------------- */
@@ -287,10 +288,8 @@ static void read_file(const char *path, struct mk_stress_file *file) {
 TEST(stress_file_is_written_and_read) {
     struct mk_stress_file file, again;
     struct mk_err err = {""};
-    char path[] = "/tmp/memkit-test-stress-XXXXXX";
-    int fd = mkstemp(path);
-    CHECK(fd >= 0);
-    if (fd >= 0) close(fd);
+    char path[256];
+    close(child_file(path, sizeof path));
     read_file(mk_test_path("data/stress-findings.json"), &file);
     CHECK_EQ(mk_stress_write(&file, path, &err), 0);
     CHECK_STR(err.text, "");
