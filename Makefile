@@ -3,7 +3,7 @@
 # tests/ is seen by the next make (scripts/units turns impl/ into rules).
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 FLAVOUR ?= release
-FLAVOURS ?= release asan tsan
+FLAVOURS ?= release asan tsan model
 BUILDS ?= $(FLAVOURS)
 WITH_PAPI ?= 1
 PREFIX ?= /usr/local
@@ -20,10 +20,11 @@ optimise_release = -O2 -g
 optimise_debug = -Og -g -DMK_DEBUG -DMK_POINTS
 optimise_tsan = -O1 -g -fno-omit-frame-pointer -fno-builtin-memcpy -fno-builtin-memmove -fno-builtin-memset -DMK_POINTS
 optimise_asan = -O1 -g -fno-omit-frame-pointer -DMK_POINTS
+optimise_model = -O2 -g -DMK_MODEL
 sanitize_tsan = -fsanitize=thread
 sanitize_asan = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 sanitize := $(sanitize_$(FLAVOUR))
-optimise := $(or $(optimise_$(FLAVOUR)),$(error there is no flavour $(FLAVOUR): it is release, debug, tsan or asan))
+optimise := $(or $(optimise_$(FLAVOUR)),$(error there is no flavour $(FLAVOUR): it is release, debug, tsan, asan or model))
 packages := hwloc libcjson $(filter-out 0,$(WITH_PAPI:1=papi))
 cppflags = -D_GNU_SOURCE -DMK_FLAVOUR='"$(FLAVOUR)"' -DMK_WITH_PAPI=$(WITH_PAPI) $(package_cflags) $(CPPFLAGS)
 cflags = -std=c11 $(optimise) $(sanitize) -Wall -Wextra -Wshadow -Wstrict-prototypes -Wpointer-arith \
@@ -34,13 +35,35 @@ libs = $(package_libs) $(PEER_LIBS) -ldl -lm -pthread
 # Of a plug-in: only mk_plugin is seen from outside.
 so_flags = -fPIC -fvisibility=hidden -DMK_PLUGIN -DMK_HEADER_HASH=$(shell scripts/build_info hash)u
 
-harness := $(patsubst %.c,$(B)/%.o,$(wildcard harness/*.c harness/*/*.c workloads/scenarios/*.c))
+# The model flavour: implementations and scenarios are compiled with hooks (scripts/model_object, which checks that
+# nothing escapes them), the harness and the runtime behind the hooks without. The program is linked to fixed addresses,
+# so that a schedule is the same in every process, and shows the hooks to plug-ins.
+model := $(filter model,$(FLAVOUR))
+model_flags := $(if $(model),$(shell scripts/model_object --flags $(CC)))
+model_lists := $(if $(model),harness/model/symbols.txt harness/model/allowed.txt scripts/model_object)
+ldflags_model = -no-pie -Wl,--dynamic-list=harness/model/exports.txt
+# Objects of the harness that hold locks while implementations are called, so that others may go on meanwhile: their
+# locks have to be the runtime's. Nothing else in them is touched.
+model_locks := $(if $(model),$(B)/harness/compose_mem.o)
+
+scenarios := $(patsubst %.c,$(B)/%.o,$(wildcard workloads/scenarios/*.c))
+harness := $(patsubst %.c,$(B)/%.o,$(wildcard harness/*.c $(filter-out $(if $(model),,harness/model/%),$(wildcard \
+  harness/*/*.c)))) $(scenarios)
 parts_of_tests = $(filter-out %/harness/main.o,$(harness)) $(UNITS) $(B)/inputs
 tests := $(patsubst %.c,$(B)/%,$(filter-out tests/test_main.c,$(wildcard tests/test_*.c)))
 fuzzers := $(patsubst %.c,$(B)/%,$(filter-out tests/fuzz_main.c,$(wildcard tests/fuzz_*.c)))
 judges := $(patsubst %.c,$(B)/%,$(wildcard bench/judge_*.c))
 stubs := $(patsubst %.c,$(B)/%.so,$(wildcard tests/stub_*.c))
-plants := $(patsubst %.c,$(B)/%.so,$(wildcard tests/planted_*/*.c tests/planted/*.c))
+ifdef model
+# Those of the runtime alone: the others have nothing to do with it, and run in the other flavours.
+tests := $(patsubst %.c,$(B)/%,$(wildcard tests/model/test_*.c))
+model_programs := $(patsubst %.c,$(B)/%.o,$(wildcard tests/model/programs/*.c))
+model_stack := $(B)/bench/model_stack.o
+judges := $(B)/bench/model
+fuzzers :=
+stubs :=
+endif
+plants := $(patsubst %.c,$(B)/%.so,$(wildcard tests/planted_*/*.c tests/planted/*.c $(if $(model),tests/model/plugins/*.c)))
 twins := $(patsubst %.c,$(B)/%-twin.so,$(wildcard tests/planted/*.c))
 comma := ,
 so := $(B)/so/$(subst /,-,$(IMPL)).so
@@ -53,12 +76,24 @@ define compile
 $(call say,CC)
 $(Q)$(CC) $(cppflags) $(1) $(cflags) $(unrecorded) -MMD -MP -c $< -o $@
 endef
+define compile_model
+$(call say,CC)
+$(Q)scripts/model_object -o $@ -- $(CC) $(cppflags) $(1) $(cflags) $(unrecorded) $(model_flags) -MMD -MP \
+  -MF $(@:.o=.d) -MT $@ -c $<
+endef
+# What implementations are made of.
+unit = $(if $(model),$(compile_model),$(compile))
+define plugin
+$(call say,SO)
+$(Q)$(if $(model),scripts/model_object --plugin $@ --) $(CC) $(cppflags) $(1) $(cflags) $(unrecorded) $(so_flags) \
+  -MMD -MP -MF $(@:.so=.d) -MT $@ $(if $(model),-c $<,-shared $< -o $@)
+endef
 define link
 $(call say,LD)
 $(Q)$(CC) $(cflags) $(1) $(LDFLAGS) $(filter %.o,$^) -o $@ $(libs)
 endef
 
-all: $(B)/memkit-bench $(B)/memkit.pc ## build/release/memkit-bench; FLAVOUR=debug|tsan|asan builds those beside it
+all: $(B)/memkit-bench $(B)/memkit.pc ## build/release/memkit-bench; FLAVOUR=debug|tsan|asan|model builds those beside it
 objects: $(harness) units ## compile everything, link nothing
 tests: $(tests) $(fuzzers) $(stubs) $(plants) $(twins) ## the test binaries
 	@:
@@ -68,18 +103,19 @@ demo: setup ## from nothing to a table and a plot: install what is missing, buil
 	@mkdir -p results plots
 	$(B)/memkit-bench workloads/quickstart.json -o results/quickstart.json
 	$(PYTHON) scripts/plot.py results/quickstart.json -o plots
-check: ## every test; T=name picks some, FLAVOURS="release asan tsan" the builds
+check: ## every test; T=name picks some, FLAVOURS="release model" the builds
 	+@scripts/setup tests
 	+@for f in $(FLAVOURS); do $(submake) all tests FLAVOUR=$$f || exit 1; done
 	@PYTHON=$(PYTHON) BUILDS='$(BUILDS)' tests/run $(T)
 check-all: ## as check, and the debug flavour, and a build by clang
 	+@$(submake) all tests CC=clang B=build/clang
-	+@$(submake) check FLAVOURS='release debug asan tsan' BUILDS='release debug asan tsan clang'
+	+@$(submake) check FLAVOURS='release debug asan tsan model' BUILDS='release debug asan tsan model clang'
 soak: ## stress every implementation in every build: SOAK_SECONDS=1800; TWINS=1: the twins of the planted bugs
-	+@for f in release debug asan tsan; do $(submake) all $(if $(TWINS),tests) FLAVOUR=$$f || exit 1; done
+	+@for f in release debug asan tsan model; do $(submake) all $(if $(TWINS),tests) FLAVOUR=$$f || exit 1; done
 	@TWINS=$(TWINS) scripts/soak $(SOAK_SECONDS)
 bench: all $(judges) ## the figures of docs/, measured anew
 	+@$(submake) all FLAVOUR=tsan
+	+@$(submake) tests build/model/bench/model FLAVOUR=model
 	scripts/bench
 fuzz: ## mutate the corpora of the parsers under asan: FUZZ_SECONDS=60 each
 	+@$(submake) tests FLAVOUR=asan
@@ -105,29 +141,36 @@ include $(B)/units.mk
 endif
 units: $(UNITS)
 
-$(B)/memkit-bench: $(harness) $(UNITS) $(B)/inputs
-	$(call link)
-$(tests): $(B)/tests/%: $(B)/tests/%.o $(B)/tests/test_main.o $(parts_of_tests)
-	$(call link)
+program = $(call link,$(ldflags_$(FLAVOUR)))
+$(B)/memkit-bench: $(harness) $(UNITS) $(B)/inputs $(if $(model),harness/model/exports.txt)
+	$(program)
+$(tests): $(B)/tests/%: $(B)/tests/%.o $(B)/tests/test_main.o $(model_programs) $(parts_of_tests)
+	$(program)
 $(fuzzers): $(B)/tests/%: $(B)/tests/%.o $(B)/tests/fuzz_main.o $(parts_of_tests)
 	$(call link)
-$(judges): %: %.o $(parts_of_tests)
-	$(call link)
+$(judges): %: %.o $(model_programs) $(model_stack) $(parts_of_tests)
+	$(program)
 $(so): $(SO_UNITS)
 	$(if $(IMPL),,$(error make so needs IMPL=kind/name, with +part/name behind it where a part is not the default))
 	$(call link,-shared -Wl$(comma)-Bsymbolic)
 $(SO_UNITS): $(wildcard impl/*.h)
+$(if $(model),$(UNITS) $(SO_UNITS) $(scenarios) $(model_programs) $(model_stack) $(plants) $(twins) $(model_locks)): $(model_lists)
+$(scenarios) $(model_programs) $(model_stack): $(B)/%.o: %.c $(B)/flags
+	$(unit)
+$(model_locks): $(B)/%.o: %.c $(B)/flags
+	$(call say,CC)
+	$(Q)scripts/model_object --only 'pthread_|sched_yield' -o $@ -- $(CC) $(cppflags) $(cflags) $(unrecorded) \
+	  -MMD -MP -MF $(@:.o=.d) -MT $@ -c $<
+$(B)/harness/model/%.o: private unrecorded += -fcf-protection=none -fno-stack-protector -fno-pie
 $(B)/%.o: %.c $(B)/flags
 	$(call compile)
 $(B)/tests/stub_%.so: tests/stub_%.c $(B)/flags
 	$(call say,SO)
 	$(Q)$(CC) $(cppflags) $(cflags) $(unrecorded) -fPIC -shared -MMD -MP $< -o $@
 $(plants): $(B)/%.so: %.c $(B)/flags $(wildcard impl/*.h)
-	$(call say,SO)
-	$(Q)$(CC) $(cppflags) $(cflags) $(unrecorded) $(so_flags) -shared -MMD -MP $< -o $@
+	$(call plugin)
 $(twins): $(B)/%-twin.so: %.c $(B)/flags $(wildcard impl/*.h)
-	$(call say,SO)
-	$(Q)$(CC) $(cppflags) -DTWIN $(cflags) $(unrecorded) $(so_flags) -shared -MMD -MP $< -o $@
+	$(call plugin,-DTWIN)
 $(B)/harness/build_info.o: private unrecorded += -I$(B)
 $(B)/harness/build_info.o: $(B)/build_info.gen.h
 $(B)/build_info.gen.h: $(B)/flags FORCE
@@ -139,9 +182,9 @@ $(B)/memkit.pc: memkit.pc.in FORCE
 # What the outcome depends on besides sources: flags (objects do) and the list of objects (links do).
 $(B)/flags: FORCE
 	@for p in $(missing); do echo "memkit-bench needs $$p, which pkg-config does not find: run scripts/setup" >&2; exit 1; done
-	@{ $(CC) --version | head -n 1; echo '$(subst ','\'',$(cppflags) $(cflags))'; } | { $(call keep,$@); }
+	@{ $(CC) --version | head -n 1; echo '$(subst ','\'',$(cppflags) $(cflags) $(model_flags))'; } | { $(call keep,$@); }
 $(B)/inputs: FORCE
 	@echo '$(harness) $(UNITS) $(LDFLAGS) $(libs)' | { $(call keep,$@); }
 FORCE:
 .PHONY: all objects tests units so demo check check-all soak bench fuzz setup install uninstall clean help FORCE
--include $(patsubst %.o,%.d,$(harness) $(UNITS) $(SO_UNITS)) $(wildcard $(B)/tests/*.d $(B)/tests/*/*.d)
+-include $(patsubst %.o,%.d,$(harness) $(UNITS) $(SO_UNITS)) $(wildcard $(B)/tests/*.d $(B)/tests/*/*.d $(B)/tests/*/*/*.d)

@@ -31,6 +31,7 @@ const char *mk_build_untrustworthy(void) {
         {"debug", "debug build: not optimised"},
         {"tsan", "tsan build: ThreadSanitizer slows every memory access"},
         {"asan", "asan build: AddressSanitizer slows every memory access"},
+        {"model", "model build: every memory access is a call"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(info.flavour, known[i].flavour) == 0) return known[i].reason;

@@ -11,7 +11,7 @@ struct mk_build_info {
     bool dirty;                /* tracked files differed from the commit */
     const char *compiler;      /* first line of its --version */
     const char *flags;         /* everything it was given but file names */
-    const char *flavour;       /* release, debug, tsan, asan */
+    const char *flavour;       /* release, debug, tsan, asan, model */
     uint64_t header_hash;      /* of the contract headers impl/<name>.h; plug-ins must agree */
     bool with_papi;            /* built against PAPI */
     const char *hwloc_version; /* of the libraries at build time; papi "" where built out */

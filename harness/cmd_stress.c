@@ -17,6 +17,7 @@
 #include "options.h"
 #include "registry.h"
 #include "report.h"
+#include "trials.h"
 
 struct stress {
     struct mk_options options;
@@ -92,6 +93,20 @@ static int check_pressures(char *const *list, size_t n, struct mk_err *err) {
     return 0;
 }
 
+static void settle_model(struct stress *s) {
+    struct mk_hunt_order *order = &s->hunt.order;
+    order->schedules = s->options.schedules;
+    order->memory = (char *)(s->options.memory ? s->options.memory : "");
+    order->strategy = (char *)(s->options.strategy ? s->options.strategy : "");
+    order->searches = s->options.searches;
+    order->preemptions = s->options.preemptions;
+    order->stale = s->options.stale;
+    order->freeze = s->options.freeze;
+    order->no_races = s->options.no_races;
+    /* So many schedules of each, and no clock: the same every time. */
+    if (order->schedules && s->options.seconds <= 0) order->seconds = 0;
+}
+
 /* The command line wins over the file. */
 static int settle_order(struct stress *s, struct mk_err *err) {
     struct mk_hunt_order *order = &s->hunt.order;
@@ -105,6 +120,7 @@ static int settle_order(struct stress *s, struct mk_err *err) {
     order->effort_percent = (uint32_t)s->options.effort_percent;
     order->stop_at_first = s->options.stop_at_first;
     order->seed = s->plan.seed;
+    settle_model(s);
     return check_oracles(s, order->oracles, order->oracles_n, err) ||
                    check_pressures(order->pressures, order->pressures_n, err)
                ? -1
@@ -143,9 +159,14 @@ static char *command_of(void *arg, const struct mk_finding_sample *finding, uint
     const struct stress *s = arg;
     struct mk_text out = {0};
     mk_text_puts(&out, "memkit-bench");
-    add_quoted(&out, "stress", s->options.workload);
-    for (size_t i = 0; i < s->options.sets_n; i++) add_quoted(&out, "--set", s->options.sets[i]);
+    if (finding->token) {
+        add_quoted(&out, "stress --replay", finding->token);
+    } else {
+        add_quoted(&out, "stress", s->options.workload);
+    }
     for (size_t i = 0; i < s->options.plan.plugins_n; i++) add_quoted(&out, "--plugin", s->options.plan.plugins[i]);
+    if (finding->token) return mk_text_take(&out);
+    for (size_t i = 0; i < s->options.sets_n; i++) add_quoted(&out, "--set", s->options.sets[i]);
     if (finding->cell < s->plan.cells_n) {
         const struct mk_cell *cell = &s->plan.cells[finding->cell];
         const struct mk_plan_group *group = &s->plan.groups[cell->group];
@@ -305,8 +326,12 @@ static int hunt(struct stress *s, int argc, char **argv) {
     return status_of(s, ended);
 }
 
-/* A plug-in is of one flavour, and only a program of that flavour can load it: that one does all of it then. Returns
- * only where it cannot be started. */
+static bool is_model(const struct stress *s) {
+    return strcmp(s->flavour, "model") == 0;
+}
+
+/* A plug-in is of one flavour, and only a program of that flavour can load it; and the model flavour has oracles of its
+ * own: then the program of that flavour does all of it. Returns only where it cannot be started. */
 static int become(const struct stress *s, int argc, char **argv) {
     char **args = mk_need((size_t)argc + 2, sizeof *args);
     args[0] = s->worker;
@@ -318,21 +343,40 @@ static int become(const struct stress *s, int argc, char **argv) {
     return MK_EXIT_BROKEN;
 }
 
+/* What takes no plan and no workers: a litmus test, a token. */
+static int without_plan(struct stress *s) {
+    if (s->options.replay) return mk_trials_replay(s->options.replay);
+    settle_model(s);
+    s->hunt.order.seed = s->options.plan.seed_given ? s->options.plan.seed : 1;
+    return mk_trials_litmus(s->options.workload, &s->hunt.order);
+}
+
+static bool is_litmus(const char *workload) {
+    const struct mk_scenario *scenario = workload ? mk_scenario_of(workload) : NULL;
+    return scenario && strcmp(scenario->kind, "litmus") == 0;
+}
+
 int mk_cmd_stress(int argc, char **argv) {
     struct stress s;
     struct mk_err err;
     memset(&s, 0, sizeof s);
     if (mk_options_read(argc, argv, &s.options)) return MK_EXIT_USAGE;
+    if (is_litmus(s.options.workload) && !s.options.flavour) s.options.flavour = "model";
     if (s.options.help) {
         mk_options_help("stress");
         return MK_EXIT_FINE;
     }
     if (mk_launch_worker(s.options.flavour, &s.worker, &err)) return fail(&err, MK_EXIT_BROKEN);
-    if (s.worker && s.options.plan.plugins_n) return become(&s, argc, argv);
+    s.flavour = s.options.flavour ? s.options.flavour : mk_build_info()->flavour;
+    if (s.worker && (s.options.plan.plugins_n || is_model(&s))) return become(&s, argc, argv);
     int status = mk_options_plugins(&s.options);
+    if (!status && (s.options.replay || is_litmus(s.options.workload))) {
+        status = without_plan(&s);
+        mk_options_free(&s.options);
+        return status;
+    }
     if (!status) status = read_workload(&s);
     if (status) return status;
-    s.flavour = s.options.flavour ? s.options.flavour : mk_build_info()->flavour;
     s.options.plan.stress = true;
     if (s.options.suppressions && mk_suppressors_read(s.options.suppressions, &s.suppressors, &s.suppressors_n, &err)) {
         status = fail(&err, MK_EXIT_USAGE);

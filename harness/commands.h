@@ -17,8 +17,10 @@ int mk_cmd_run(int argc, char **argv);
 int mk_cmd_plan(int argc, char **argv);
 int mk_cmd_stress(int argc, char **argv);
 int mk_cmd_validate(int argc, char **argv);
+int mk_cmd_orders(int argc, char **argv);
 int mk_cmd_list(int argc, char **argv);
 int mk_cmd_merge(int argc, char **argv);
 int mk_cmd_doctor(int argc, char **argv);
+int mk_cmd_model_build(int argc, char **argv);
 
 #endif

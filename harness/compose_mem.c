@@ -422,6 +422,15 @@ struct mk_memory_figures mk_memory_close(struct mk_memory *memory) {
     return left;
 }
 
+void mk_memory_abandon(struct mk_memory *memory) {
+    for (struct stack *stack = memory->stack.next, *next; stack; stack = next) {
+        next = stack->next;
+        free((struct cache *)stack);
+    }
+    free(memory->entered);
+    free(memory);
+}
+
 struct mk_mem *mk_memory_mem(struct mk_memory *memory) {
     return &memory->mem;
 }

@@ -48,6 +48,9 @@ struct mk_memory *mk_memory_open(const struct mk_memory_config *config, struct m
  * did so from the leaf, or that an allocator did. All threads have left. */
 struct mk_memory_figures mk_memory_close(struct mk_memory *memory);
 
+/* Frees the books alone: the allocators, and all memory they had, are gone already. */
+void mk_memory_abandon(struct mk_memory *memory);
+
 /* Returns the door that structures are given, valid until close. Caches may be opened and closed by any
  * thread, at any time; the door must not be copied. */
 struct mk_mem *mk_memory_mem(struct mk_memory *memory);

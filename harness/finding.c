@@ -35,11 +35,11 @@ static const struct mk_field finding_fields[] = {
     FIELD(mk_finding_sample, oracle, MK_FIELD_TEXT, 0, "What was being tried; absent = nothing in particular."),
     FIELD(mk_finding_sample, pressure, MK_FIELD_TEXT, 0, "Under which pressure, the first time."),
     LIST(mk_finding_sample, also, MK_FIELD_TEXT_LIST, NULL, "Further pressures that it was seen under."),
-    FIELD(mk_finding_sample, flavour, MK_FIELD_TEXT, 0, "Of the build that showed it: release, debug, tsan, asan."),
+    FIELD(mk_finding_sample, flavour, MK_FIELD_TEXT, 0, "Of the build that showed it: release, debug, tsan, asan, model."),
     FIELD(mk_finding_sample, seed, MK_FIELD_U64, 0, "Seed of the trial, the first time."),
     FIELD(mk_finding_sample, rule, MK_FIELD_TEXT, MK_FIELD_REQUIRED,
-          "What sort of thing it is: \"map/history\", \"tsan/data-race\", \"asan/heap-use-after-free\", \"crash\", "
-          "\"hang\"."),
+          "What sort of thing it is: \"map/history\", \"tsan/data-race\", \"asan/heap-use-after-free\", "
+          "\"model/data-race\", \"crash\", \"hang\"."),
     FIELD(mk_finding_sample, what, MK_FIELD_TEXT, MK_FIELD_REQUIRED, "One sentence."),
     FIELD(mk_finding_sample, detail, MK_FIELD_TEXT, 0, "Further lines for people: columns of a history, a report."),
     FIELD(mk_finding_sample, object, MK_FIELD_TEXT, 0, "What it happened to: a heap block, a global."),
@@ -48,6 +48,8 @@ static const struct mk_field finding_fields[] = {
      .help = "How often it was seen."},
     FIELD(mk_finding_sample, found_s, MK_FIELD_F64, 0, "When it was first seen, in seconds of the whole run."),
     FIELD(mk_finding_sample, picture, MK_FIELD_TEXT, 0, "File with a drawing of it (SVG)."),
+    FIELD(mk_finding_sample, token, MK_FIELD_TEXT, 0,
+          "Names the one schedule that shows it, for `stress --replay`; absent = none is known."),
     FIELD(mk_finding_sample, command, MK_FIELD_TEXT, 0, "The command that runs it again."),
     {0},
 };
@@ -78,6 +80,7 @@ static const struct mk_field trial_fields[] = {
           "Of these, how many nothing can be said of: the search took too long."),
     FIELD(mk_trial_sample, busy_s, MK_FIELD_F64, 0, "How long all of it took."),
     LIST(mk_trial_sample, outcomes, MK_FIELD_RECORD_LIST, &mk_outcome_record, "How a scenario ended, how often."),
+    FIELD(mk_trial_sample, note, MK_FIELD_TEXT, 0, "What else there is to say, in a line; absent = nothing."),
     FIELD(mk_trial_sample, skipped, MK_FIELD_TEXT, MK_FIELD_NULLABLE, "Why it was not tried; null = it was."),
     {0},
 };

@@ -42,6 +42,7 @@ struct mk_finding_sample {
     uint64_t count;   /* how often it was seen */
     double found_s;   /* after so many seconds of the whole run, the first time */
     char *picture;    /* SVG; in the file it is the path of the file it was saved to; NULL none */
+    char *token;      /* names the schedule that shows it (model flavour); NULL none */
     char *command;    /* reruns it */
 };
 
@@ -62,6 +63,7 @@ struct mk_trial_sample {
     double busy_s;
     struct mk_outcome_sample *outcomes;
     size_t outcomes_n;
+    char *note;        /* what else there is to say, of the last trial; NULL nothing */
     char *skipped;     /* why it was not tried; NULL = it was */
 };
 

@@ -46,6 +46,9 @@ int mk_launch_worker(const char *flavour, char **worker, struct mk_err *err) {
         char *slash = strrchr(self, '/');
         if (slash) *slash = '\0';
     }
+    *worker = mk_need_format("%s/lib/memkit-bench/%s/memkit-bench", self, flavour);
+    if (access(*worker, X_OK) == 0) return 0;
+    free(*worker);
     *worker = mk_need_format("%s/%s/memkit-bench", self, flavour);
     if (access(*worker, X_OK) == 0) return 0;
     mk_fail(err, "there is no build of flavour %s at %.180s: make FLAVOUR=%s", flavour, *worker, flavour);

@@ -13,7 +13,8 @@ char *mk_launch_path(const char *asked, const char *name, const char *sort);
  * "-" is standard output. Returns 0, or -1 with err set. */
 int mk_launch_folder(const char *path, struct mk_err *err);
 
-/* Finds the program of another flavour, which stands beside this one's folder: build/<flavour>/memkit-bench. Returns 0
+/* Finds the program of another flavour, which stands beside this one's folder: build/<flavour>/memkit-bench, or,
+ * installed, below lib/memkit-bench/. Returns 0
  * and its path in *worker, the caller's (NULL: it is this program), or -1 with err set, saying how to make it. */
 int mk_launch_worker(const char *flavour, char **worker, struct mk_err *err);
 

@@ -16,10 +16,13 @@ static const struct command {
     {"run", "WORKLOAD.json", "measure; the word `run` may be left out", mk_cmd_run},
     {"plan", "WORKLOAD.json", "show what `run` would do, and how long it takes", mk_cmd_plan},
     {"stress", "WORKLOAD.json|SCENARIO", "try to break what the file measures, and say how", mk_cmd_stress},
+    {"orders", "IMPL...|--all", "which memory orders of an implementation are needed, and what fails without",
+     mk_cmd_orders},
     {"validate", "FILE...", "check workload and result files", mk_cmd_validate},
     {"list", "[WHAT]", "what there is: kinds, implementations, counters, topology, distributions", mk_cmd_list},
     {"merge", "RESULT.json... -o FILE", "join the shards of one plan", mk_cmd_merge},
     {"doctor", "", "what on this machine will spoil a measurement, and what to do", mk_cmd_doctor},
+    {"model-build", "FILE.c [-o FILE.so]", "make a plug-in of the model flavour of a source file", mk_cmd_model_build},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 

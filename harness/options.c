@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -16,7 +17,8 @@ enum option_id {
     OPT_IMPL = 256, OPT_THREADS, OPT_PIN, OPT_PROCESSES, OPT_ROUNDS, OPT_ROUND_MS, OPT_BUDGET, OPT_COUNTERS,
     OPT_REQUIRE_COUNTERS, OPT_SEED, OPT_SET, OPT_SHARD, OPT_PLUGIN, OPT_FLAVOUR, OPT_IN_PROCESS, OPT_TIMEOUT,
     OPT_CSV, OPT_MARKDOWN, OPT_STRICT, OPT_STRICT_ENV, OPT_QUIET, OPT_COLOR, OPT_TOPOLOGY, OPT_JSON,
-    OPT_SECONDS, OPT_ORACLE, OPT_PRESSURE, OPT_EFFORT, OPT_STOP_AT_FIRST, OPT_JUNIT, OPT_SARIF, OPT_SUPPRESSIONS
+    OPT_SECONDS, OPT_ORACLE, OPT_PRESSURE, OPT_EFFORT, OPT_STOP_AT_FIRST, OPT_JUNIT, OPT_SARIF, OPT_SUPPRESSIONS,
+    OPT_SCHEDULES, OPT_MEMORY, OPT_STRATEGY, OPT_SEARCH, OPT_FREEZE, OPT_NO_RACES, OPT_REPLAY
 };
 
 enum { FOR_RUN = 1, FOR_PLAN = 2, FOR_STRESS = 4, FOR_ALL = 7 };
@@ -39,13 +41,20 @@ static const struct known {
     {"set", "KEY=VALUE", "change one key of the workload, as in keys.count=10000 (may be repeated)", OPT_SET, FOR_ALL},
     {"shard", "I/N", "run the I-th of N parts; join them with merge", OPT_SHARD, FOR_RUN | FOR_PLAN},
     {"plugin", "SO", "load implementations from a shared object (may be repeated)", OPT_PLUGIN, FOR_ALL},
-    {"flavour", "F", "workers of another build: release, debug, tsan, asan", OPT_FLAVOUR, FOR_RUN | FOR_STRESS},
+    {"flavour", "F", "workers of another build: release, debug, tsan, asan, model", OPT_FLAVOUR, FOR_RUN | FOR_STRESS},
     {"in-process", NULL, "no worker processes: for debuggers", OPT_IN_PROCESS, FOR_RUN | FOR_STRESS},
     {"seconds", "S", "how long to go on (default: the file's stress.seconds)", OPT_SECONDS, FOR_STRESS},
     {"oracle", "GLOB", "try these alone: list oracles (may be repeated)", OPT_ORACLE, FOR_STRESS},
     {"pressure", "NAME", "under these alone: list pressures (may be repeated)", OPT_PRESSURE, FOR_STRESS},
     {"effort", "PERCENT", "of the operations of each trial (default: 10, then more pass by pass)", OPT_EFFORT, FOR_STRESS},
     {"stop-at-first", NULL, "finding", OPT_STOP_AT_FIRST, FOR_STRESS},
+    {"schedules", "N", "of each trial, under the model flavour (default: by the effort)", OPT_SCHEDULES, FOR_STRESS},
+    {"memory", "MODEL", "what loads may read there: c11 (default), tso (x86) or sc", OPT_MEMORY, FOR_STRESS},
+    {"strategy", "NAME", "how its schedules are made: random, pct2, pct3, pct4, pos, surw, turns (default: all, by shares)", OPT_STRATEGY, FOR_STRESS},
+    {"search", "P[,S]", "every schedule with up to P preemptions and S stale reads instead", OPT_SEARCH, FOR_STRESS},
+    {"freeze", NULL, "stop one thread for ever: what calls itself lock-free goes on without it", OPT_FREEZE, FOR_STRESS},
+    {"no-races", NULL, "go on after data races, to find what comes of them", OPT_NO_RACES, FOR_STRESS},
+    {"replay", "TOKEN", "carry out the one schedule that a token names, here and now; no workload", OPT_REPLAY, FOR_STRESS},
     {"suppressions", "FILE", "reports of sanitizers to pass over, in ThreadSanitizer's syntax; they are counted", OPT_SUPPRESSIONS, FOR_STRESS},
     {"timeout", "TIME", "end a cell that takes longer (default: 20 times what is expected, 60s at least)", OPT_TIMEOUT, FOR_RUN},
     {"timeout", "TIME", "a trial that takes longer hangs (default: judged by the work it does)", OPT_TIMEOUT, FOR_STRESS},
@@ -97,6 +106,8 @@ static const struct {
      "  memkit-bench stress workloads/stress/map.json --impl map/NAME --flavour tsan --seconds 60\n"
      "  memkit-bench stress workloads/stress/alloc.json --sarif alloc.sarif --junit alloc.xml\n"
      "  memkit-bench stress map_adjacent_removes --impl 'map/*'\n"
+     "  memkit-bench stress workloads/stress/map.json --impl map/NAME --schedules 10000\n"
+     "  memkit-bench stress --replay TOKEN\n"
      "\nexit status: 0 nothing found; 2 bad usage or input; 3 nothing could be tried; 4 something was found;\n"
      "5 unchecked (--strict); 6 no worker can run; 128+n ended by signal n (what was found is kept)\n"},
 };
@@ -184,6 +195,21 @@ static int set_text(char ***list, size_t *n, char *text) {
     return 0;
 }
 
+/* The names of harness/model/strategy.c, which is not there in other flavours. */
+static bool is_strategy(const char *name) {
+    static const char *const names[] = {"random", "pct2", "pct3", "pct4", "pos", "surw", "turns"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* What only the model flavour knows asks for it. */
+static int of_model(struct mk_options *o) {
+    if (!o->flavour) o->flavour = "model";
+    return 0;
+}
+
 static int take(const char *command, int id, char *value, struct mk_options *o) {
     struct mk_plan_options *plan = &o->plan;
     struct mk_err err;
@@ -229,6 +255,27 @@ static int take(const char *command, int id, char *value, struct mk_options *o) 
         if (o->effort_percent >= 1 && o->effort_percent <= 1000) return 0;
         return say(command, "--effort wants 1 to 1000 percent, not \"%s\"", value);
     case OPT_STOP_AT_FIRST: o->stop_at_first = true; return 0;
+    case OPT_SCHEDULES:
+        if (read_number(command, "schedules", value, &o->schedules)) return -1;
+        return o->schedules ? of_model(o) : say(command, "--schedules wants a number above %s", "0");
+    case OPT_MEMORY:
+        o->memory = value;
+        if (strcmp(value, "sc") && strcmp(value, "tso") && strcmp(value, "c11")) {
+            return say(command, "--memory is sc, tso or c11, not \"%s\"", value);
+        }
+        return of_model(o);
+    case OPT_STRATEGY:
+        o->strategy = value;
+        return is_strategy(value) ? of_model(o) : say(command, "there is no strategy \"%s\": see --help", value);
+    case OPT_SEARCH:
+        o->searches = true;
+        if (sscanf(value, "%" SCNu32 ",%" SCNu32, &o->preemptions, &o->stale) < 1) {
+            return say(command, "--search wants numbers of preemptions and stale reads, such as 2,1, not \"%s\"", value);
+        }
+        return of_model(o);
+    case OPT_FREEZE: o->freeze = true; return of_model(o);
+    case OPT_NO_RACES: o->no_races = true; return of_model(o);
+    case OPT_REPLAY: o->replay = value; return of_model(o);
     case OPT_SUPPRESSIONS: o->suppressions = value; return 0;
     case OPT_JUNIT: o->junit = value; return 0;
     case OPT_SARIF: o->sarif = value; return 0;
@@ -277,6 +324,9 @@ int mk_options_read(int argc, char **argv, struct mk_options *options) {
         if (take(command, id, optarg, options)) return -1;
     }
     if (options->help) return 0;
+    if (options->replay) {
+        return optind < argc ? say(command, "a token says all: \"%s\" is too much", argv[optind]) : 0;
+    }
     if (optind == argc) return say(command, "which workload? (%s, for one)", "workloads/quickstart.json");
     if (optind + 1 < argc) return say(command, "one workload at a time: \"%s\" is too many", argv[optind + 1]);
     options->workload = argv[optind];

@@ -7,6 +7,9 @@
 #include "build_info.h"
 #include "check/scenarios.h"
 #include "record.h"
+#ifdef MK_MODEL
+#include "model/reset.h"
+#endif
 
 extern const struct mk_entry *const __start_mk_impls[] __attribute__((weak, visibility("hidden")));
 extern const struct mk_entry *const __stop_mk_impls[] __attribute__((weak, visibility("hidden")));
@@ -129,13 +132,23 @@ int mk_registry_open(struct mk_err *err) {
     return add_entries(__start_mk_impls, __stop_mk_impls, err) || mk_scenarios_open(err) ? -1 : 0;
 }
 
+/* What the model flavour has and others lack is what its plug-ins are made of. */
+static int cannot_load(const char *path, const char *why, struct mk_err *err) {
+    const char *flavour = mk_build_info()->flavour;
+    if (strcmp(flavour, "model") != 0 && (strstr(why, "symbol: mk_model_") || strstr(why, "symbol: __tsan_"))) {
+        return mk_fail(err, "plug-in %s is of flavour model, this program of flavour %s: give it to that of "
+                            "make FLAVOUR=model", path, flavour);
+    }
+    return mk_fail(err, "cannot load plug-in %s: %s", path, why);
+}
+
 int mk_registry_load(const char *path, struct mk_err *err) {
     const struct mk_build_info *build = mk_build_info();
     char full[4096];
     /* Without a slash dlopen would search the library path, which is not what a file name means. */
     snprintf(full, sizeof full, "%s%s", strchr(path, '/') ? "" : "./", path);
     void *handle = dlopen(full, RTLD_NOW | RTLD_LOCAL);
-    if (!handle) return mk_fail(err, "cannot load plug-in %s: %s", path, dlerror());
+    if (!handle) return cannot_load(path, dlerror(), err);
     const struct mk_plugin *plugin = dlsym(handle, "mk_plugin");
     if (!plugin) {
         return mk_fail(err, "%s is no plug-in: it exports no mk_plugin (compile it with `pkg-config --cflags memkit`)",
@@ -163,6 +176,13 @@ int mk_registry_load(const char *path, struct mk_err *err) {
         point_hooks = mk_need_more(point_hooks, point_hooks_n + 1, sizeof *point_hooks);
         point_hooks[point_hooks_n++] = plugin->point_hook;
     }
+#ifdef MK_MODEL
+    if (plugin->variables.made == plugin->variables.made_end) {
+        return mk_fail(err, "plug-in %s has none of the hooks that this flavour lives by: make it with `memkit-bench "
+                            "model-build`", path);
+    }
+    mk_reset_plugin(plugin);
+#endif
     if (add_entries(plugin->begin, plugin->end, err)) return -1;
     return mk_scenarios_add(plugin->scenarios, plugin->scenarios_end, err);
 }

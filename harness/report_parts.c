@@ -391,7 +391,19 @@ static void note_suppressions(const struct mk_stress_file *file, struct mk_repor
     mk_text_free(&text);
 }
 
+/* "history of map/a: ..." */
+static void note_trials(const struct mk_stress_file *file, struct mk_report_notes *notes) {
+    for (size_t i = 0; i < file->trials_n; i++) {
+        const struct mk_trial_sample *trial = &file->trials[i];
+        const struct mk_stress_cell *cell = mk_stress_cell_of(file, trial->cell);
+        if (!trial->note) continue;
+        note(notes, MK_TONE_FAINT, mk_need_format("%s of %s: %s", trial->oracle, cell ? cell->identity : "?",
+                                                  trial->note));
+    }
+}
+
 void mk_report_notes(const struct mk_stress_file *file, struct mk_report_notes *notes) {
+    note_trials(file, notes);
     note_gaps(file, notes);
     note_suppressions(file, notes);
     for (size_t i = 0; i < file->warnings_n; i++) {

@@ -44,7 +44,7 @@ static const struct mk_field context_fields[] = {
     FIELD(mk_result_context, dirty, MK_FIELD_BOOL, 0, "Tracked files differed from the commit."),
     FIELD(mk_result_context, compiler, MK_FIELD_TEXT, 0, "First line of the compiler's --version."),
     FIELD(mk_result_context, flags, MK_FIELD_TEXT, 0, "What the compiler was given."),
-    FIELD(mk_result_context, flavour, MK_FIELD_TEXT, 0, "release, debug, tsan, asan."),
+    FIELD(mk_result_context, flavour, MK_FIELD_TEXT, 0, "release, debug, tsan, asan, model."),
     FIELD(mk_result_context, untrustworthy, MK_FIELD_TEXT, MK_FIELD_NULLABLE,
           "Why timings of this build mean nothing; null = they may be trusted."),
     FIELD(mk_result_context, hwloc_version, MK_FIELD_TEXT, 0, "Version of hwloc."),

@@ -60,6 +60,11 @@ static void add_to_entry(struct mk_trial_sample *entry, struct mk_trial_sample *
     entry->unknown += trial->unknown;
     entry->busy_s += trial->busy_s;
     for (size_t i = 0; i < trial->outcomes_n; i++) add_outcome(entry, &trial->outcomes[i]);
+    if (trial->note) {
+        free(entry->note);
+        entry->note = trial->note;
+        trial->note = NULL;
+    }
     if (!entry->skipped) {
         entry->skipped = trial->skipped;
         trial->skipped = NULL;

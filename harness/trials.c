@@ -11,12 +11,17 @@
 #include <unistd.h>
 
 #include "build_info.h"
-#include "check/oracles.h"
 #include "check/conform.h"
+#include "check/oracles.h"
 #include "clock.h"
+#include "commands.h"
 #include "finding.h"
 #include "registry.h"
 #include "text.h"
+
+#ifdef MK_MODEL
+#include "model/litmus.h"
+#endif
 
 #define FOUND_MAX 3    /* trials of one entry that find something: what comes after tells no more */
 #define ALONE_EVERY 4  /* passes between trials of oracles that have but one thread */
@@ -101,6 +106,9 @@ static int open_target(struct target *target, const struct trials *t, uint64_t i
  * work is felt by those that draw it themselves. */
 static bool is_felt(const struct mk_pressure *pressure, const struct mk_case *oracle) {
     bool calm = pressure == &mk_pressures[0];
+#ifdef MK_MODEL
+    return calm; /* schedules are what makes threads meet */
+#endif
     bool of_threads = pressure->perturbed || pressure->interrupted || pressure->one_pu || pressure->crowd ||
                       pressure->refuse_one_in;
     if (!(oracle->needs & MK_CONCURRENT)) return calm;
@@ -190,11 +198,17 @@ static void send_findings(const struct trials *t, const struct mk_attempt *attem
         sample.oracle = mk_need_text(attempt->oracle);
         sample.pressure = mk_need_text(attempt->pressure);
         sample.flavour = mk_need_text(mk_build_info()->flavour);
-        sample.rule = mk_need_format("%s/%s", from->kind, from->case_name);
+        sample.rule = from->rule ? from->rule : mk_need_format("%s/%s", from->kind, from->case_name);
         sample.what = from->what;
         sample.detail = from->detail;
         sample.picture = from->picture;
-        from->what = from->detail = from->picture = NULL;
+        sample.object = from->object;
+        sample.token = from->token;
+        sample.stacks = from->stacks;
+        sample.stacks_n = from->stacks_n;
+        from->what = from->detail = from->picture = from->rule = from->object = from->token = NULL;
+        from->stacks = NULL;
+        from->stacks_n = 0;
         send_frame(t, MK_FRAME_FINDING, &sample);
     }
 }
@@ -206,6 +220,7 @@ static void send_trial(const struct trials *t, const struct mk_attempt *attempt,
     sample.oracle = mk_need_text(attempt->oracle);
     sample.pressure = mk_need_text(attempt->pressure);
     sample.busy_s = (double)busy_ns / 1e9;
+    sample.note = tried->note;
     for (size_t i = 0; i < tried->outcomes; i++) {
         struct mk_outcome_sample *outcome = mk_grow(&sample.outcomes, &sample.outcomes_n, sizeof *outcome);
         outcome->name = mk_need_text(tried->outcome[i].name);
@@ -242,6 +257,47 @@ static void try_entry(struct trials *t, struct entry *entry, uint64_t number, ui
     send_findings(t, &attempt, &findings);
     mk_findings_free(&findings);
 }
+
+/* ---- the model flavour ---------------------------------------------------------------------- */
+
+#ifdef MK_MODEL
+static void settle_model(const struct mk_hunt_order *order) {
+    static const char *const memories[] = {"c11", "tso", "sc"}; /* enum mk_memory_model */
+    mk_model_asked = (struct mk_model_asked){.schedules = order->schedules, .freeze = order->freeze,
+                                             .no_races = order->no_races, .exhaustive = order->searches,
+                                             .preemptions = order->preemptions, .stale = order->stale};
+    if (order->strategy && *order->strategy) mk_model_asked.strategy = order->strategy;
+    for (unsigned i = 0; i < 3; i++) {
+        if (order->memory && strcmp(order->memory, memories[i]) == 0) mk_model_asked.memory = (enum mk_memory_model)i;
+    }
+}
+
+int mk_trials_litmus(const char *scenario, const struct mk_hunt_order *order) {
+    settle_model(order);
+    return mk_model_litmus(scenario, order->seed);
+}
+
+int mk_trials_replay(const char *token) {
+    return mk_model_replay(token);
+}
+#else
+static void settle_model(const struct mk_hunt_order *order) {
+    (void)order;
+}
+
+int mk_trials_litmus(const char *scenario, const struct mk_hunt_order *order) {
+    (void)order;
+    fprintf(stderr, "memkit-bench: %s tries the memory model, not a structure: leave --flavour out, or say model\n",
+            scenario);
+    return MK_EXIT_USAGE;
+}
+
+int mk_trials_replay(const char *token) {
+    (void)token;
+    fprintf(stderr, "memkit-bench: a token names a schedule of the model flavour: leave --flavour out\n");
+    return MK_EXIT_USAGE;
+}
+#endif
 
 /* ---- all of them --------------------------------------------------------------------------- */
 
@@ -287,6 +343,7 @@ static void run_passes(struct trials *t) {
 int mk_trials_run(const struct mk_plan *plan, const struct mk_hunt_order *order, const struct mk_run_sink *sink,
                   struct mk_err *err) {
     struct trials t = {.plan = plan, .order = order, .sink = sink};
+    settle_model(order);
     if (order->seconds > 0) t.until_ns = mk_wall_ns() + (uint64_t)(order->seconds * 1e9);
     int failed = open_trials(&t, err);
     if (!failed) run_passes(&t);

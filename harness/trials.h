@@ -13,4 +13,11 @@
 int mk_trials_run(const struct mk_plan *plan, const struct mk_hunt_order *order, const struct mk_run_sink *sink,
                   struct mk_err *err);
 
+/* Carries out a scenario that has no structure under test, as the order says, and prints what comes of it. Returns an
+ * exit status. */
+int mk_trials_litmus(const char *scenario, const struct mk_hunt_order *order);
+
+/* Carries out the one schedule that a token names, and prints what comes of it. Returns an exit status. */
+int mk_trials_replay(const char *token);
+
 #endif

@@ -51,6 +51,14 @@ static const struct mk_field hunt_order_fields[] = {
     ENTRIES(mk_hunt_order, pressures, MK_FIELD_TEXT_LIST, "names"),
     ENTRIES(mk_hunt_order, cells, MK_FIELD_U64_LIST, "indices of the cells"),
     ENTRIES(mk_hunt_order, dead, MK_FIELD_TEXT_LIST, "what is not to be tried any more"),
+    ENTRY(mk_hunt_order, schedules, MK_FIELD_U64, "of a trial; 0: by the effort"),
+    ENTRY(mk_hunt_order, memory, MK_FIELD_TEXT, "model that loads go by"),
+    ENTRY(mk_hunt_order, strategy, MK_FIELD_TEXT, "that makes schedules"),
+    ENTRY(mk_hunt_order, searches, MK_FIELD_BOOL, "carry out all schedules within bounds"),
+    ENTRY(mk_hunt_order, freeze, MK_FIELD_BOOL, "stop a thread for ever"),
+    ENTRY(mk_hunt_order, no_races, MK_FIELD_BOOL, "go on after data races"),
+    ENTRY(mk_hunt_order, preemptions, MK_FIELD_U32, "of a search"),
+    ENTRY(mk_hunt_order, stale, MK_FIELD_U32, "reads of a search"),
     {0}};
 const struct mk_record mk_hunt_order_record = {"hunt_order", sizeof(struct mk_hunt_order), hunt_order_fields,
                                                "what a worker is to put under stress"};

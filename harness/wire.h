@@ -60,6 +60,11 @@ struct mk_hunt_order {
     size_t cells_n;
     char **dead; /* "CELL ORACLE": not to be tried any more */
     size_t dead_n;
+    /* Under the model flavour: see struct mk_model_asked. */
+    uint64_t schedules;
+    char *memory, *strategy; /* "" = the default */
+    bool searches, freeze, no_races;
+    uint32_t preemptions, stale;
 };
 
 /* One trial that is about to begin. */

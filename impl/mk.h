@@ -26,7 +26,7 @@
 #endif
 
 /* Raised whenever a struct of the contract headers changes; a plug-in built against another is refused. */
-#define MK_ABI 2u
+#define MK_ABI 3u
 
 /* Unit of coherence. Two of them where the adjacent-line prefetcher couples neighbours. */
 #define MK_CACHE_LINE 64
@@ -35,6 +35,15 @@
 #define MK_NOINLINE __attribute__((noinline, unused))
 #define MK_LIKELY(x) __builtin_expect(!!(x), 1)
 #define MK_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* A constant that makes rare paths common in the model flavour, where every schedule counts and a few operations have
+ * to reach them: MK_TUNE(64, 2) retired nodes before they are scanned, MK_TUNE(32, 1) blocks in a magazine. `normal` in
+ * all other flavours. An implementation has to be correct with either. */
+#ifdef MK_MODEL
+#define MK_TUNE(normal, model) (model)
+#else
+#define MK_TUNE(normal, model) (normal)
+#endif
 
 /* ---- errors and outcomes ------------------------------------------------------------------ */
 
@@ -335,6 +344,14 @@ struct mk_entry {
 
 struct mk_scenario; /* scenario.h */
 
+/* Where the variables of implementations lie, for the model flavour, which sets them back before each schedule; NULL
+ * in all other flavours, and where there are none. */
+struct mk_plugin_variables {
+    unsigned char *data, *data_end; /* initialised */
+    unsigned char *bss, *bss_end;   /* zero */
+    const unsigned char *made, *made_end; /* a byte each object file: 1 where it has thread-local ones too */
+};
+
 /* What a plug-in exports, once, under the name `mk_plugin`. */
 struct mk_plugin {
     uint32_t abi;
@@ -345,6 +362,7 @@ struct mk_plugin {
     const struct mk_entry *const *begin, *const *end;
     void (**point_hook)(unsigned line); /* its own mk_point_hook; NULL: compiled without points */
     const struct mk_scenario *const *scenarios, *const *scenarios_end;
+    struct mk_plugin_variables variables;
 };
 
 /* Set by make from the file-top `parts:` line, and by memkit.pc for plug-ins. */
@@ -376,6 +394,19 @@ void (*mk_point_hook)(unsigned line) __attribute__((weak, visibility("hidden")))
 #define MK_POINT_HOOK NULL
 #endif
 
+#ifdef MK_MODEL
+/* scripts/model_object puts them into sections of these names. */
+#define MK_SECTION_BOUND MK_EXTERN_C unsigned char __attribute__((weak, visibility("hidden")))
+MK_SECTION_BOUND __start_mk_model_data[], __stop_mk_model_data[];
+MK_SECTION_BOUND __start_mk_model_bss[], __stop_mk_model_bss[];
+MK_SECTION_BOUND __start_mk_model_made[], __stop_mk_model_made[];
+#define MK_VARIABLES                                                                                       \
+    {__start_mk_model_data, __stop_mk_model_data,  __start_mk_model_bss, __stop_mk_model_bss,              \
+     __start_mk_model_made, __stop_mk_model_made}
+#else
+#define MK_VARIABLES {NULL, NULL, NULL, NULL, NULL, NULL}
+#endif
+
 #ifdef MK_PLUGIN
 MK_EXTERN_C const struct mk_entry *const __start_mk_impls[] __attribute__((weak, visibility("hidden")));
 MK_EXTERN_C const struct mk_entry *const __stop_mk_impls[] __attribute__((weak, visibility("hidden")));
@@ -385,7 +416,8 @@ MK_EXTERN_C const struct mk_scenario *const __stop_mk_scenarios[] __attribute__(
 MK_EXTERN_C const struct mk_plugin mk_plugin __attribute__((weak, visibility("default")));
 const struct mk_plugin mk_plugin = {
     MK_ABI,           (uint32_t)sizeof(struct mk_impl), MK_HEADER_HASH, MK_FLAVOUR,           MK_OPTIMISED,
-    __start_mk_impls, __stop_mk_impls,                  MK_POINT_HOOK,  __start_mk_scenarios, __stop_mk_scenarios};
+    __start_mk_impls, __stop_mk_impls,                  MK_POINT_HOOK,  __start_mk_scenarios, __stop_mk_scenarios,
+    MK_VARIABLES};
 #endif
 
 /* Puts a pointer to one entry where the harness looks. A pointer, because the linker and the

@@ -33,9 +33,16 @@ using std::memory_order_seq_cst;
 
 #include <sched.h>
 
+#ifdef MK_MODEL
+/* Others go on first: every schedule counts, and a spin that nobody leaves is found out. harness/model/ has it. */
+MK_EXTERN_C void mk_model_pause(void);
+#endif
+
 /* Tells the CPU that this is a spin-wait, and nobody else. Every spin goes through it. */
 MK_INLINE void mk_pause(void) {
-#if defined(__x86_64__) || defined(__i386__)
+#if defined(MK_MODEL)
+    mk_model_pause();
+#elif defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     __asm__ __volatile__("yield" ::: "memory");
@@ -45,7 +52,7 @@ MK_INLINE void mk_pause(void) {
 /* Spins politely: pauses a while, then gives the PU away, so that a waiting thread cannot starve
  * the one it waits for when threads outnumber PUs. `*spins` starts at 0 and belongs to the caller. */
 MK_INLINE void mk_backoff(unsigned *spins) {
-    if (++*spins < 64) {
+    if (++*spins < MK_TUNE(64, UINT32_MAX)) {
         mk_pause();
     } else {
         sched_yield();
@@ -112,8 +119,9 @@ MK_INLINE void mk_point(unsigned line) {
  * in another, or the other way round (a store-load order of the Dekker kind). The light side is
  * free, the heavy one a system call (membarrier, private expedited) or, where that is missing, a
  * seq_cst fence on both sides. `mk_fence_setup` is called by whoever uses the pair, once per
- * instance; it returns true when the light side may be light. */
-#if defined(__linux__) && !defined(MK_TSAN) && !defined(__cplusplus)
+ * instance; it returns true when the light side may be light. The model flavour, which has a membarrier of its own and
+ * compiles with ThreadSanitizer's hooks, takes the same path as a release build. */
+#if defined(__linux__) && (!defined(MK_TSAN) || defined(MK_MODEL)) && !defined(__cplusplus)
 #include <sys/syscall.h>
 long syscall(long number, ...); /* unistd.h hides it under -std=c11 */
 #define MK_MEMBARRIER_CMD_EXPEDITED 8

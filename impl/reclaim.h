@@ -67,8 +67,9 @@ struct mk_reclaim_def {
     /* Opens and closes a read-side section. Sections of one thread do not nest. */
     void (*enter)(struct mk_reclaim *smr, struct mk_thread *me);
     void (*leave)(struct mk_reclaim *smr, struct mk_thread *me);
-    /* Returns the link read from *source; the node it names stays allocated until leave, or until
-     * the same slot protects another. Slots count from 0. */
+    /* Returns the link read from *source; the node it names stays allocated until leave, or until the same slot
+     * protects another. Slots count from 0. The load is seq_cst: a structure whose changes are so, too, has one order
+     * of all of them. */
     mk_link (*protect)(struct mk_reclaim *smr, struct mk_thread *me, unsigned slot, MK_ATOMIC(mk_link) *source);
     /* Stamps a node that is about to be published, inside a section or outside. A header of zero bytes, never
      * stamped, must do as well: the node then counts as born before all readers. */
@@ -289,8 +290,9 @@ MK_INLINE enum mk_status mk_reclaim_one(struct mk_reclaim_bench *bench, struct m
             mk_leave(bench->smr, me);
             return MK_NO_MEMORY;
         }
-        /* acq_rel: publishes the node's words to the acquire in protect; acquires the old node's. */
-        mk_link old = atomic_exchange_explicit(cell, (mk_link)node, memory_order_acq_rel);
+        /* seq_cst: publishes the node's words to protect; acquires the old node's; and changes of two cells are seen in
+         * one order by all. */
+        mk_link old = atomic_exchange_explicit(cell, (mk_link)node, memory_order_seq_cst);
         if (old) {
             *seen = ((struct mk_reclaim_node *)old)->word;
             status = MK_HIT;

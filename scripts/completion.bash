@@ -21,6 +21,8 @@ _memkit_bench() {
             words=$(grep -oE -- '(^|[ [(|])--?[a-z][a-z-]*' <<<"$words" | tr -d ' [(|')
         elif ((COMP_CWORD == 1)); then
             words=$("$tool" --help 2>/dev/null | grep -oE '^  [a-z][a-z-]+' | tr -d ' ')
+        elif [[ $command == orders ]]; then
+            words=$("$tool" list impls 2>/dev/null | grep -oE '^[a-z]+/[a-z0-9_]+')
         elif [[ $command == list ]]; then
             words='kinds impls counters topology distributions oracles pressures scenarios'
         fi

@@ -10,8 +10,8 @@ set -u
 units() {
     scripts/units release | awk -v kind="impl/$1/" '
         /^\$\(B\)\// { object = $1; source = $2 }
-        /^\t\$\(call compile,/ && index(source, kind) == 1 && object !~ /@/ {
-            sub(/^\t\$\(call compile,/, "")
+        /^\t\$\(call unit,/ && index(source, kind) == 1 && object !~ /@/ {
+            sub(/^\t\$\(call unit,/, "")
             sub(/\)$/, "")
             gsub(/^\$\(B\)\/impl\/|\.o:$/, "", object)
             print object "\t" source "\t" $0

@@ -31,7 +31,7 @@ def report(name, complaint):
 def try_plant(plant, build):
     """A bug is not to be missed because other programs have the PUs: once more, then, for longer, and by those alone
     that are expected first."""
-    oracles = [word for name in plant.finds[:2] for word in ("--oracle", name)]
+    oracles = [word for name in plant.finds[:2] for word in ("--oracle", name)] if build != "model" else []
     for seed, seconds, more in ((SEED, SECONDS, ()), (SEED + 1, 3 * SECONDS, oracles)):
         seen = plants.hunt(plant, os.path.join(ROOT, build), seed, seconds, more=more)
         wrong = plants.complaint(plant, seen)
@@ -62,17 +62,19 @@ def shown_by(plant, builds):
     shows = [build for build in builds if build in plant.flavours]
     if "san/" in plant.rule[0]:
         shows.sort(key=lambda build: build not in ("tsan", "asan"))
-    return shows if "debug" in builds else shows[:1]
+    natively = [build for build in shows if build != "model"]
+    return shows if "debug" in builds else natively[:1] + [build for build in shows if build == "model"]
 
 
 def main():
     chosen = [p for p in plants.all_plants() if not sys.argv[1:] or any(word in p.name for word in sys.argv[1:])]
     builds = [b for b in os.environ.get("BUILDS", "release").split()
               if os.access(os.path.join(plants.TOP, ROOT, b, "memkit-bench"), os.X_OK)]
-    quiet = builds if "debug" in builds else builds[:1]
+    quiet = [build for build in builds if "debug" in builds or build in (builds[0], "model")]
     jobs = [(try_plant, p, b) for p in chosen for b in shown_by(p, builds)]
     jobs += [(try_twin, p, b) for p in chosen for b in quiet]
-    jobs += [(try_alone, p, b) for p in chosen for b in builds[:1] if p.single == "passes"]
+    natively = [build for build in builds if build != "model"]
+    jobs += [(try_alone, p, b) for p in chosen for b in natively[:1] if p.single == "passes"]
     if not jobs:
         print("ok planted # SKIP there is no build to try")
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:

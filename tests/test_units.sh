@@ -51,12 +51,12 @@ check 'units: default, each other part, each other value size; peers that are th
 check 'units: no peers outside release' is "$(objects asan | tr ' ' '\n' | grep -c peers)" 0
 object=impl/map/chain+hash/sip13.o
 check 'units: flags of a composition' is "$(rule release)" \
-    '	$(call compile, -DMK_PART_RECLAIM -include impl/reclaim/ebr.c -DMK_PART_HASH -include impl/hash/sip13.c -DMK_PARTS="\"reclaim/ebr hash/sip13\"" -DMK_CHOSEN="\"+hash/sip13\"" -DMK_VALUE_BYTES=8)'
+    '	$(call unit, -DMK_PART_RECLAIM -include impl/reclaim/ebr.c -DMK_PART_HASH -include impl/hash/sip13.c -DMK_PARTS="\"reclaim/ebr hash/sip13\"" -DMK_CHOSEN="\"+hash/sip13\"" -DMK_VALUE_BYTES=8)'
 object=impl/map/chain@64.o
 check 'units: flags of a value size' is "$(rule release)" \
-    '	$(call compile, -DMK_PART_RECLAIM -include impl/reclaim/ebr.c -DMK_PART_HASH -include impl/hash/fold.c -DMK_PARTS="\"reclaim/ebr hash/fold\"" -DMK_VALUE_BYTES=64)'
+    '	$(call unit, -DMK_PART_RECLAIM -include impl/reclaim/ebr.c -DMK_PART_HASH -include impl/hash/fold.c -DMK_PARTS="\"reclaim/ebr hash/fold\"" -DMK_VALUE_BYTES=64)'
 object=impl/map/plain.o
-check 'units: no flags without parts and sizes' is "$(rule release)" '	$(call compile,)'
+check 'units: no flags without parts and sizes' is "$(rule release)" '	$(call unit,)'
 object=so/map/chain+reclaim/leak+hash/sip13@64.o
 check 'units: any composition as a plug-in, in every size' is \
     "$(objects release map/chain+hash/sip13+reclaim/leak | tr ' ' '\n' | grep -c '^SO_so/map/chain+reclaim/leak+hash/sip13')" 3

@@ -15,35 +15,43 @@
 
 /* ---- findings -------------------------------------------------------------------------------- */
 
+/* Frees what it owns. */
+static void free_finding(struct mk_finding *finding) {
+    struct mk_finding_sample rest = {.object = finding->object, .rule = finding->rule, .token = finding->token,
+                                     .stacks = finding->stacks, .stacks_n = finding->stacks_n};
+    mk_record_free(&mk_finding_record, &rest);
+    free(finding->label);
+    free(finding->what);
+    free(finding->detail);
+    free(finding->picture);
+}
+
 void mk_findings_free(struct mk_findings *findings) {
-    for (size_t i = 0; i < findings->n; i++) {
-        free(findings->at[i].label);
-        free(findings->at[i].what);
-        free(findings->at[i].detail);
-        free(findings->at[i].picture);
-    }
+    for (size_t i = 0; i < findings->n; i++) free_finding(&findings->at[i]);
     free(findings->at);
     memset(findings, 0, sizeof *findings);
 }
 
-static void file_finding(struct mk_check *check, char *detail, char *picture, const char *format, va_list args) {
-    char text[1024];
+void mk_found_whole(struct mk_check *check, struct mk_finding *finding) {
     if (atomic_fetch_add_explicit(&check->found, 1, memory_order_relaxed) >= FINDINGS_MAX) {
-        free(detail);
-        free(picture);
+        free_finding(finding);
         return;
     }
-    vsnprintf(text, sizeof text, format, args);
-    pthread_mutex_lock(&check->lock);
-    struct mk_finding *finding = mk_grow(&check->findings->at, &check->findings->n, sizeof *finding);
     finding->label = mk_need_text(check->label);
     finding->kind = check->impl->kind->name;
     finding->case_name = check->which->name;
     finding->seed = check->run_seed;
-    finding->what = mk_need_text(text);
-    finding->detail = detail;
-    finding->picture = picture;
+    pthread_mutex_lock(&check->lock);
+    *(struct mk_finding *)mk_grow(&check->findings->at, &check->findings->n, sizeof *finding) = *finding;
     pthread_mutex_unlock(&check->lock);
+}
+
+static void file_finding(struct mk_check *check, char *detail, char *picture, const char *format, va_list args) {
+    char text[1024];
+    struct mk_finding finding = {.detail = detail, .picture = picture};
+    vsnprintf(text, sizeof text, format, args);
+    finding.what = mk_need_text(text);
+    mk_found_whole(check, &finding);
 }
 
 void mk_found(struct mk_check *check, const char *format, ...) {

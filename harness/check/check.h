@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "../compose_mem.h"
+#include "../finding.h"
 #include "../rng.h"
 #include "door.h"
 #include "model.h"
@@ -22,6 +23,12 @@ struct mk_finding {
     char *what;     /* a sentence */
     char *detail;   /* further lines; NULL none */
     char *picture;  /* SVG; NULL none */
+    /* Where it is known: */
+    char *rule;     /* what sort of thing it is; NULL = KIND/CASE */
+    char *object;   /* what it happened to; NULL unknown */
+    char *token;    /* names the schedule that shows it; NULL none */
+    struct mk_stack *stacks;
+    size_t stacks_n;
 };
 
 /* All zero is empty. */
@@ -53,6 +60,7 @@ struct mk_tried {
     uint64_t windows, unknown; /* of histories; of these, those nothing can be said of */
     struct mk_outcome_count outcome[MK_OUTCOMES_MAX];
     size_t outcomes;
+    char *note; /* what else there is to say, in a line; NULL nothing. The caller's */
 };
 
 /* One run of one case. Made by conform.c. */
@@ -82,6 +90,9 @@ void mk_found(struct mk_check *check, const char *format, ...) __attribute__((fo
 /* As mk_found, with further lines and a drawing; takes both over (NULL: none). */
 void mk_found_with(struct mk_check *check, char *detail, char *picture, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Files what was found elsewhere: takes over what *finding owns, of which `what` is there, and fills in the rest. */
+void mk_found_whole(struct mk_check *check, struct mk_finding *finding);
 
 /* Returns whether something has been found: what goes on working would only find the same again. */
 bool mk_check_failed(struct mk_check *check);

@@ -1,7 +1,7 @@
 /* model.h - what a kind promises, stated once: its sequential model, and the cases that put
  * implementations to the test. conform.h runs them; whatever else judges operations uses the model too.
  *
- * A kind has one file, harness/check/model_<kind>.c, which ends in MK_MODEL(kind, ...). That puts a
+ * A kind has one file, harness/check/model_<kind>.c, which ends in MK_KIND_MODEL(kind, ...). That puts a
  * pointer into the linker section `mk_models`. There is no list to edit.
  */
 #ifndef MK_MODEL_H
@@ -62,7 +62,7 @@ const struct mk_model *mk_model_of(const char *kind);
 bool mk_answer_matches(const struct mk_answer *answer, const struct mk_result *seen);
 
 /* Registers this file's model. */
-#define MK_MODEL(KIND, ...)                                                                               \
+#define MK_KIND_MODEL(KIND, ...)                                                                          \
     static const struct mk_model mk_model_here = {.kind = #KIND, __VA_ARGS__};                            \
     static const struct mk_model *const mk_model_registered __attribute__((used, section("mk_models"))) = \
         &mk_model_here

@@ -905,6 +905,6 @@ static const struct mk_case alloc_cases[] = {
     {"footprint", "memory taken from the parent keeps to what is live", 0, MK_FLOOR, NULL, run_footprint},
     {.name = NULL}};
 
-MK_MODEL(alloc, .names = {"alloc", "free", "zalloc", "resize", "give", "take", "reset"},
-         .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_alloc, .describe = describe_state,
-         .several = 1u << MK_ALLOC_RESET, .cases = alloc_cases);
+MK_KIND_MODEL(alloc, .names = {"alloc", "free", "zalloc", "resize", "give", "take", "reset"},
+              .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_alloc, .describe = describe_state,
+              .several = 1u << MK_ALLOC_RESET, .cases = alloc_cases);

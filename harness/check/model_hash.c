@@ -148,4 +148,4 @@ static const struct mk_case hash_cases[] = {
     {"spread", "keys in equal steps spread over low and high bits", 0, MK_FLOOR | MK_TEST_ONLY, NULL, run_spread},
     {.name = NULL}};
 
-MK_MODEL(hash, .names = {"hash", "chain"}, .cases = hash_cases);
+MK_KIND_MODEL(hash, .names = {"hash", "chain"}, .cases = hash_cases);

@@ -792,8 +792,8 @@ static const struct mk_case map_cases[] = {
     {"births", "short-lived threads lose nothing", MK_CONCURRENT, MK_FLOOR, NULL, run_births},
     {.name = NULL}};
 
-MK_MODEL(map,
-         .names = {"get", "put", "remove", "contains", "insert_if_absent", "update", "read_modify_write", "scan"},
-         .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_map, .describe = describe_state,
-         .several = 1u << MK_MAP_READ_MODIFY_WRITE, .reads = 1u << MK_MAP_GET | 1u << MK_MAP_CONTAINS,
-         .histories = true, .observe = MK_MAP_GET, .cases = map_cases);
+MK_KIND_MODEL(map,
+              .names = {"get", "put", "remove", "contains", "insert_if_absent", "update", "read_modify_write", "scan"},
+              .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_map, .describe = describe_state,
+              .several = 1u << MK_MAP_READ_MODIFY_WRITE, .reads = 1u << MK_MAP_GET | 1u << MK_MAP_CONTAINS,
+              .histories = true, .observe = MK_MAP_GET, .cases = map_cases);

@@ -430,7 +430,7 @@ static const struct mk_case reclaim_cases[] = {
     {"births", "short-lived threads: what they retired is adopted", MK_CONCURRENT, MK_FLOOR, NULL, run_births},
     {.name = NULL}};
 
-MK_MODEL(reclaim, .names = {"enter_leave", "read", "replace"}, .state_bytes = sizeof(struct state), .part = part_of,
-         .answer = answer_reclaim, .describe = describe_state,
-         .reads = 1u << MK_RECLAIM_ENTER_LEAVE | 1u << MK_RECLAIM_READ, .histories = true,
-         .observe = MK_RECLAIM_READ, .cases = reclaim_cases);
+MK_KIND_MODEL(reclaim, .names = {"enter_leave", "read", "replace"}, .state_bytes = sizeof(struct state),
+              .part = part_of, .answer = answer_reclaim, .describe = describe_state,
+              .reads = 1u << MK_RECLAIM_ENTER_LEAVE | 1u << MK_RECLAIM_READ, .histories = true,
+              .observe = MK_RECLAIM_READ, .cases = reclaim_cases);

@@ -94,26 +94,29 @@ static struct keys make_keys(const struct mk_impl *impl, size_t n, uint64_t seed
 /* ---- operations ------------------------------------------------------------------------------ */
 
 /* Returns whether a read may look torn after the operation, although all is well: what is torn would be hidden. */
-static bool looks_torn_after(const struct mk_check *check, unsigned code) {
-    const struct mk_model *model = check->model;
+static bool looks_torn_after(const struct mk_model *model, const struct mk_impl *impl, unsigned code) {
     for (unsigned first = 0; first < MK_OPS_MAX; first++) {
         unsigned char state[MK_MODEL_STATE_MAX] MK_ALIGNED(16) = {0};
         unsigned codes[] = {first, code, model->observe};
         struct mk_answer answer;
-        if (!(check->impl->offers >> first & 1) || !model->names[first]) continue;
+        if (!(impl->offers >> first & 1) || !model->names[first]) continue;
         for (size_t i = 0; i < 3; i++) {
             struct mk_op op = {.code = codes[i], .value = 1};
             memset(&answer, 0, sizeof answer);
-            model->answer(check->impl, state, &op, &answer);
+            model->answer(impl, state, &op, &answer);
         }
         if (answer.status == MK_TORN) return true;
     }
     return false;
 }
 
+bool mk_history_draws(const struct mk_model *model, const struct mk_impl *impl, unsigned code) {
+    return impl->offers >> code & 1 && model->names[code] && !(model->several >> code & 1) &&
+           !looks_torn_after(model, impl, code);
+}
+
 static bool may_draw(const struct mk_check *check, unsigned code) {
-    return check->impl->offers >> code & 1 && check->model->names[code] && !(check->model->several >> code & 1) &&
-           !looks_torn_after(check, code);
+    return mk_history_draws(check->model, check->impl, code);
 }
 
 static void set_shares(struct windows *windows) {
@@ -257,22 +260,30 @@ static const char *fault_of(unsigned status) {
     }
 }
 
-static void file_violation(struct windows *windows, const struct mk_linear_config *config,
-                           struct mk_violation *violation) {
-    struct mk_text text = {0}, drawing = {0}, title = {0};
+void mk_history_tell(struct mk_violation *violation, const struct mk_linear_config *config,
+                     struct mk_finding *told) {
+    struct mk_text text = {0}, drawing = {0}, what = {0};
     struct mk_view view;
     mk_violation_shrink(violation, config);
     mk_timeline_text(violation, config, &text);
     mk_timeline_svg(violation, config, &drawing);
     mk_view_open(&view, violation, config);
-    mk_view_title(&view, &title);
+    mk_view_title(&view, &what);
     const struct mk_event *misfit = mk_view_knows(&view) ? &violation->event[view.explained.misfit] : NULL;
     const char *fault = misfit ? fault_of(misfit->status) : NULL;
-    mk_found_with(windows->check, mk_text_take(&text), mk_text_take(&drawing), "%s%s%s%s%s", title.at,
-                  fault ? ": " : "", fault ? mk_check_op(windows->check, misfit->code) : "", fault ? " " : "",
-                  fault ? fault : "");
+    if (fault) mk_text_printf(&what, ": %s %s", config->model->names[misfit->code], fault);
     mk_view_close(&view);
-    mk_text_free(&title);
+    told->what = mk_text_take(&what);
+    told->detail = mk_text_take(&text);
+    told->picture = mk_text_take(&drawing);
+}
+
+static void file_violation(struct windows *windows, const struct mk_linear_config *config,
+                           struct mk_violation *violation) {
+    struct mk_finding told = {0};
+    mk_history_tell(violation, config, &told);
+    mk_found_with(windows->check, told.detail, told.picture, "%s", told.what);
+    free(told.what);
     mk_violation_free(violation);
 }
 

@@ -17,7 +17,7 @@
  */
 #include "../alloc.h"
 
-#define ARENA_BLOCK_BYTES_MIN 65536
+#define ARENA_BLOCK_BYTES_MIN MK_TUNE(65536, 256)
 #define ARENA_PARENT_ALIGN MK_CACHE_LINE
 
 struct arena_block {

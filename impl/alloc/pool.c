@@ -15,8 +15,8 @@
  */
 #include "../alloc.h"
 
-#define POOL_CHUNK_BYTES_MIN 4096
-#define POOL_CHUNK_BYTES_MAX (1u << 20)
+#define POOL_CHUNK_BYTES_MIN MK_TUNE(4096, 64)
+#define POOL_CHUNK_BYTES_MAX MK_TUNE(1u << 20, 256)
 
 struct pool_free {
     struct pool_free *next;

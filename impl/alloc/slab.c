@@ -21,15 +21,15 @@
  */
 #include "../alloc.h"
 
-#define SLAB_BLOCKS_MAX 4096 /* as many as two levels of 64 bits can tell apart */
-#define SLAB_BLOCKS_MIN 8
+#define SLAB_BLOCKS_MAX MK_TUNE(4096, 4) /* as many as two levels of 64 bits can tell apart */
+#define SLAB_BLOCKS_MIN MK_TUNE(8, 2)
 #define SLAB_BLOCK_BYTES_MAX (1u << 20)
 /* Left over at the end of a slab: a parent with a header of so many bytes before each block can
  * then place slabs one right behind another, instead of leaving a hole of a slab between two. With
  * glibc that holds up to 32 KiB, hence the preset; the address space of larger ones is mapped twice. */
 #define SLAB_PARENT_BYTES 16
-#define SLAB_RESERVE 4
-#define SLAB_TABLE_MIN 8
+#define SLAB_RESERVE MK_TUNE(4, 1)
+#define SLAB_TABLE_MIN MK_TUNE(8, 2)
 #define SLAB_INVERSE_SHIFT 48
 
 /* The header of a slab. */

@@ -13,8 +13,8 @@
  * values:     8 64 256 1024
  * Progress:   get and contains lock-free, also while a table grows: what is frozen can be read. put, remove and
  *             the like lock-free but while the bucket they need is being moved, when they wait for that bucket.
- * Ordering:   linearizable; LIN below names the points. A link is followed with acquire and changed with release,
- *             so that whoever gets to a node sees its words, and those of all nodes behind it.
+ * Ordering:   linearizable; LIN below names the points. A link is followed with acquire and changed with release, or
+ *             more, so that whoever gets to a node sees its words, and those of all nodes behind it.
  *             A. A marked word never changes but to be frozen; a frozen word never, unless the move is given up
  *                for want of memory, and then back to what it was. So a CAS that expects the word from before
  *                fails for ever, or finds that nothing has happened.
@@ -25,6 +25,9 @@
  *                of them were linked at that moment, and so was what the last one names. Along frozen links a
  *                node is linked as long as the bucket has not MOVED. So no reclaimer is asked to keep a node
  *                for readers that walk on from unlinked ones.
+ *             D. What decides answers, and the loads that answer, are in the one seq_cst order: two readers never see
+ *                two changes of different keys in opposite orders, on machines where stores do not reach all others
+ *                at once either (POWER). Loads and read-modify-writes cost no more by that on x86 and ARM.
  * Memory:     (16 B + value, and the reclaimer's header) a key, rounded by the allocator, + 8 B a bucket: at loads
  *             of .375 to .75, between which it grows, 43 to 53 B for values of 8 in chunks of 32. Halved below .25,
  *             but never below what was expected at create. During a resize both tables, and each node once but
@@ -40,12 +43,12 @@
 #define CHAIN_MARK ((mk_link)1)
 #define CHAIN_FROZEN ((mk_link)2)
 #define CHAIN_MOVED (CHAIN_MARK | CHAIN_FROZEN)
-#define CHAIN_BUCKETS_MIN 64
+#define CHAIN_BUCKETS_MIN MK_TUNE(64, 2)
 #define CHAIN_BUCKETS_MAX ((uint64_t)1 << 40)
-#define CHAIN_BUCKETS_FIXED 524288
-#define CHAIN_SIZES 41   /* of tables: powers of two up to the largest */
-#define CHAIN_STRETCH 64 /* buckets that one operation moves when it helps */
-#define CHAIN_CHANGES 64 /* of the count, by one thread, between its looks at the load */
+#define CHAIN_BUCKETS_FIXED MK_TUNE(524288, 4)
+#define CHAIN_SIZES 41 /* of tables: powers of two up to the largest */
+#define CHAIN_STRETCH MK_TUNE(64, 1) /* buckets that one operation moves when it helps */
+#define CHAIN_CHANGES MK_TUNE(64, 1) /* of the count, by one thread, between its looks at the load */
 
 /* What the slots of mk_protect hold; from the last on nodes, up to four at a time. */
 enum { CHAIN_SLOT_TABLE, CHAIN_SLOT_NEXT, CHAIN_SLOT_NODE };
@@ -152,13 +155,13 @@ MK_INLINE unsigned chain_spare(unsigned a, unsigned b, unsigned c) {
 
 /* Returns whether `from`, a live link, still names `first`, in a chain that has not moved: point C. */
 MK_INLINE bool chain_linked(MK_ATOMIC(mk_link) *head, MK_ATOMIC(mk_link) *from, mk_link first) {
-    /* (5) acquire-load synchronizes-with the release-CASes (7, 36, 38, 39): their words,
-     * should they be what is found; and comes before (6) */
-    mk_link now = atomic_load_explicit(from, memory_order_acquire);
+    /* (5) seq_cst-load synchronizes-with the release-CAS (7) and the seq_cst-CASes (36, 38, 39): their words, should
+     * they be what is found; and comes before (6). Total order: point D */
+    mk_link now = atomic_load_explicit(from, memory_order_seq_cst);
     if ((now ^ first) & ~CHAIN_FROZEN) return false;
     if (!(now & CHAIN_FROZEN)) return true;
-    /* (6) acquire-load synchronizes-with the release-store (20): what follows stays behind this look */
-    return atomic_load_explicit(head, memory_order_acquire) != CHAIN_MOVED;
+    /* (6) seq_cst-load synchronizes-with the seq_cst-store (20): what follows stays behind this look; point D */
+    return atomic_load_explicit(head, memory_order_seq_cst) != CHAIN_MOVED;
 }
 
 /* Returns the key's node or NULL. Changes nothing and waits for nobody. */
@@ -203,8 +206,8 @@ struct chain_place {
 static inline bool chain_unlink(struct mk_map *map, struct mk_thread *me, const struct chain_place *place,
                                 mk_link successor) {
     mk_link expected = (mk_link)place->node;
-    /* (7) release-CAS synchronizes-with the acquire-loads (5) and (16 in reclaim/ebr.c) and the
-     * acquire-fetch_or (8): the successor's words. On failure relaxed: what is there is not used */
+    /* (7) release-CAS synchronizes-with the seq_cst-loads (5) and (16 in reclaim/ebr.c) and the
+     * seq_cst-fetch_or (8): the successor's words. On failure relaxed: what is there is not used */
     if (!atomic_compare_exchange_strong_explicit(place->from, &expected, successor, memory_order_release,
                                                  memory_order_relaxed)) {
         chain_add(&map->line[me->id].cas_failures, 1);
@@ -285,9 +288,9 @@ static uint64_t chain_parts(const struct chain_table *from, const struct chain_t
  * frozen link names can no longer be unlinked, so that all of it is safe to follow. */
 static bool chain_freeze(MK_ATOMIC(mk_link) *link, uint64_t *nodes) {
     for (uint64_t n = 0;; n++) {
-        /* (8) acquire-fetch_or synchronizes-with the release-CASes (7, 36, 38): the words of
-         * the node named. Continues their release sequences for readers of the frozen link */
-        mk_link was = atomic_fetch_or_explicit(link, CHAIN_FROZEN, memory_order_acquire);
+        /* (8) seq_cst-fetch_or synchronizes-with the release-CAS (7), the seq_cst-CASes (36, 38) and the
+         * release-fetch_and (10): the words of the node named. Continues their release sequences for readers of the frozen link; point D */
+        mk_link was = atomic_fetch_or_explicit(link, CHAIN_FROZEN, memory_order_seq_cst);
         if (n == 0 && was & CHAIN_FROZEN) return false;
         struct chain_node *node = chain_node_of(was);
         if (!node) return true;
@@ -308,8 +311,9 @@ static void chain_thaw(struct mk_map *map, struct mk_thread *me, MK_ATOMIC(mk_li
         atomic_fetch_and_explicit(&node->next, ~CHAIN_FROZEN, memory_order_relaxed);
         node = next;
     }
-    /* (10) relaxed-fetch_and: as (9) */
-    atomic_fetch_and_explicit(head, ~CHAIN_FROZEN, memory_order_relaxed);
+    /* (10) release-fetch_and synchronizes-with the seq_cst-fetch_or (8): whoever moves this bucket after us finds the
+     * next table's bucket as we left it, empty (18) */
+    atomic_fetch_and_explicit(head, ~CHAIN_FROZEN, memory_order_release);
 }
 
 /* Puts copies of the live nodes of a frozen chain into a table where nobody looks for them yet. False: no
@@ -356,9 +360,9 @@ static void chain_free_nodes(struct mk_map *map, struct mk_thread *me, MK_ATOMIC
 static void chain_hand_over(struct mk_map *map, struct mk_thread *me, MK_ATOMIC(mk_link) *head) {
     /* (19) relaxed-load: frozen by us */
     mk_link link = atomic_load_explicit(head, memory_order_relaxed);
-    /* (20) release-store synchronizes-with the acquire-loads (6) and (16 in reclaim/ebr.c): the next table's
-     * chains, (14, 15), before anybody looks there */
-    atomic_store_explicit(head, CHAIN_MOVED, memory_order_release);
+    /* (20) seq_cst-store synchronizes-with the seq_cst-loads (6) and (16 in reclaim/ebr.c): the next table's
+     * chains, (14, 15), before anybody looks there; point D */
+    atomic_store_explicit(head, CHAIN_MOVED, memory_order_seq_cst);
     while (link & ~MK_LINK_FLAGS) {
         struct chain_node *node = chain_node_of(link);
         /* (21) relaxed-load: frozen by us */
@@ -392,7 +396,7 @@ static enum chain_outcome chain_move(struct mk_map *map, struct mk_thread *me, s
 /* The last part has moved: the next table becomes the map's, and the latch is free. */
 static void chain_finish(struct mk_map *map, struct mk_thread *me, struct chain_table *from,
                          struct chain_table *to) {
-    /* (22) release-store synchronizes-with the acquire-loads (4, 33) and (16 in reclaim/ebr.c): all
+    /* (22) release-store synchronizes-with the acquire-loads (4, 33) and the seq_cst-load (16 in reclaim/ebr.c): all
      * parts, acquired by (27) */
     atomic_store_explicit(&map->table, (mk_link)to, memory_order_release);
     mk_retire(map->smr, me, from, &map->retire_table[__builtin_ctzll(from->mask + 1)]);
@@ -448,7 +452,7 @@ static bool chain_begin(struct mk_map *map, struct mk_thread *me, struct chain_t
     /* (30) relaxed-fetch_add: statistics */
     atomic_fetch_add_explicit(&map->resizes, 1, memory_order_relaxed);
     mk_birth(map->smr, me, to);
-    /* (31) release-store synchronizes-with the acquire-load of mk_protect (16 in reclaim/ebr.c): the empty table */
+    /* (31) release-store synchronizes-with the seq_cst-load of mk_protect (16 in reclaim/ebr.c): the empty table */
     atomic_store_explicit(&from->next, (mk_link)to, memory_order_release);
     return true;
 }
@@ -516,9 +520,9 @@ MK_INLINE bool chain_insert(struct mk_map *map, struct mk_thread *me, uint64_t k
     /* (35) relaxed-store: published by (36) */
     atomic_store_explicit(&(*fresh)->next, 0, memory_order_relaxed);
     /* LIN put miss, insert_if_absent miss: this CAS. The chain ended here, so the key was in none of its nodes. */
-    /* (36) release-CAS synchronizes-with the acquire-loads (5) and (16 in reclaim/ebr.c) and the acquire-fetch_or
-     * (8): the node's words. On failure relaxed: we walk again */
-    if (!atomic_compare_exchange_strong_explicit(place->from, &expected, (mk_link)*fresh, memory_order_release,
+    /* (36) seq_cst-CAS synchronizes-with the seq_cst-loads (5) and (16 in reclaim/ebr.c) and the seq_cst-fetch_or
+     * (8): the node's words; point D. On failure relaxed: we walk again */
+    if (!atomic_compare_exchange_strong_explicit(place->from, &expected, (mk_link)*fresh, memory_order_seq_cst,
                                                  memory_order_relaxed)) {
         chain_add(&map->line[me->id].cas_failures, 1);
         return false;
@@ -543,10 +547,10 @@ MK_INLINE bool chain_replace(struct mk_map *map, struct mk_thread *me, uint64_t 
     atomic_store_explicit(&(*fresh)->next, place->next, memory_order_relaxed);
     /* LIN put hit, update hit: this CAS, which marks the old node and by the same word links the new one: no
      * moment between in which the key is absent. */
-    /* (38) release-CAS synchronizes-with the acquire-loads (5) and (16 in reclaim/ebr.c) and the
-     * acquire-fetch_or (8): the new node's words. On failure relaxed: we walk again */
+    /* (38) seq_cst-CAS synchronizes-with the seq_cst-loads (5) and (16 in reclaim/ebr.c) and the
+     * seq_cst-fetch_or (8): the new node's words; point D. On failure relaxed: we walk again */
     if (!atomic_compare_exchange_strong_explicit(&place->node->next, &expected, (mk_link)*fresh | CHAIN_MARK,
-                                                 memory_order_release, memory_order_relaxed)) {
+                                                 memory_order_seq_cst, memory_order_relaxed)) {
         chain_add(&map->line[me->id].cas_failures, 1);
         return false;
     }
@@ -625,10 +629,10 @@ MK_INLINE bool chain_try_remove(struct mk_map *map, struct mk_thread *me, uint64
     if (!mk_reserve(map->smr, me, 1)) return true;
     mk_link expected = place.next;
     /* LIN remove hit: this CAS. Not the unlinking below: that may be another thread's, and later. */
-    /* (39) release-CAS synchronizes-with the acquire-loads (5) and (16 in reclaim/ebr.c): what this thread did
-     * before it removed the key. On failure relaxed: we walk again */
+    /* (39) seq_cst-CAS synchronizes-with the seq_cst-loads (5) and (16 in reclaim/ebr.c): what this thread did
+     * before it removed the key; point D. On failure relaxed: we walk again */
     if (!atomic_compare_exchange_strong_explicit(&place.node->next, &expected, place.next | CHAIN_MARK,
-                                                 memory_order_release, memory_order_relaxed)) {
+                                                 memory_order_seq_cst, memory_order_relaxed)) {
         chain_add(&map->line[me->id].cas_failures, 1);
         return false;
     }

@@ -15,7 +15,7 @@
 
 #include <pthread.h>
 
-#define MUTEX_BUCKETS_MIN 16
+#define MUTEX_BUCKETS_MIN MK_TUNE(16, 1)
 #define MUTEX_BUCKETS_MAX ((uint64_t)1 << 40)
 
 struct mutex_node {

@@ -28,6 +28,7 @@
 #define SHARDED_LOW_BITS 0x0101010101010101u
 #define SHARDED_HIGH_BITS 0x8080808080808080u
 #define SHARDED_NONE UINT64_MAX
+#define SHARDED_FULL_PERCENT MK_TUNE(85, 40) /* at which a table grows */
 
 struct sharded_slot {
     uint64_t key;
@@ -71,7 +72,7 @@ static int sharded_table_open(struct sharded_table *table, struct mk_mem *mem, s
     table->slots = (struct sharded_slot *)block;
     table->tags = (uint64_t *)(table->slots + groups * SHARDED_GROUP);
     table->groups = groups;
-    table->full = groups * SHARDED_GROUP * 85 / 100;
+    table->full = groups * SHARDED_GROUP * SHARDED_FULL_PERCENT / 100;
     memset(table->tags, 0, groups * sizeof *table->tags);
     return 0;
 }
@@ -372,7 +373,8 @@ static void sharded_walk(struct mk_map *map, mk_visit_fn *visit, void *arg) {
 }
 
 static const struct mk_param sharded_params[] = {
-    {"shards", MK_PARAM_NUMBER, "64", 1, 65536, "1|16|64|256", "independently locked parts; a power of two"},
+    {"shards", MK_PARAM_NUMBER, MK_TUNE("64", "2"), 1, 65536, "1|16|64|256",
+     "independently locked parts; a power of two"},
     {NULL, MK_PARAM_NUMBER, NULL, 0, 0, NULL, NULL}};
 
 MK_MAP(sharded, .summary = "reader-writer locked shards of open addressing",

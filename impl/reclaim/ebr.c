@@ -31,10 +31,10 @@
 
 #include <pthread.h>
 
-#define EBR_CHUNK_NODES 255 /* a chunk fills a page */
-#define EBR_AGES 4          /* ready, and the three youngest epochs */
-#define EBR_PERIOD 64       /* retirements and births of a thread between its attempts to end the epoch */
-#define EBR_STEP 2          /* ready nodes freed with each of these: more than come, so they run out */
+#define EBR_CHUNK_NODES MK_TUNE(255, 3) /* a chunk fills a page */
+#define EBR_AGES 4 /* ready, and the three youngest epochs */
+#define EBR_PERIOD MK_TUNE(64, 2) /* retirements and births of a thread between its attempts to end the epoch */
+#define EBR_STEP 2 /* ready nodes freed with each of these: more than come, so they run out */
 
 struct ebr_retired {
     void *node;
@@ -298,8 +298,9 @@ static inline void ebr_leave(struct mk_reclaim *smr, struct mk_thread *me) {
 static inline mk_link ebr_protect(struct mk_reclaim *smr, struct mk_thread *me, unsigned slot,
                                   MK_ATOMIC(mk_link) *source) {
     (void)smr, (void)me, (void)slot;
-    /* (16) acquire-load synchronizes-with the release of whoever linked the node (36 in map/chain.c): its words */
-    return atomic_load_explicit(source, memory_order_acquire);
+    /* (16) seq_cst-load synchronizes-with the release of whoever linked the node (36 in map/chain.c): its words; and is
+     * in one total order with changes of links that are seq_cst, so that structures can be linearizable */
+    return atomic_load_explicit(source, memory_order_seq_cst);
 }
 
 static inline bool ebr_reserve(struct mk_reclaim *smr, struct mk_thread *me, unsigned n) {

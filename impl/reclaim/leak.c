@@ -90,8 +90,9 @@ static inline void leak_leave(struct mk_reclaim *smr, struct mk_thread *me) {
 static inline mk_link leak_protect(struct mk_reclaim *smr, struct mk_thread *me, unsigned slot,
                                    MK_ATOMIC(mk_link) *source) {
     (void)smr, (void)me, (void)slot;
-    /* (1) acquire-load synchronizes-with the release of whoever linked the node (36 in map/chain.c): its words */
-    return atomic_load_explicit(source, memory_order_acquire);
+    /* (1) seq_cst-load synchronizes-with the release of whoever linked the node (36 in map/chain.c): its words; and is
+     * in one total order with changes of links that are seq_cst, so that structures can be linearizable */
+    return atomic_load_explicit(source, memory_order_seq_cst);
 }
 
 static MK_NOINLINE bool leak_make_room(struct mk_reclaim *smr, struct mk_thread *me, struct leak_record *my,

@@ -3,7 +3,7 @@
  * bug:       ABA: the list goes on with a block that is live
  * finds:     threads | handover | births | footprint | alloc_*
  * rule:      oracle | tsan/data-race
- * flavours:  debug tsan
+ * flavours:  debug tsan model
  * pressure:  points
  * single:    passes
  * only:      debug, tsan: it takes a wait between two instructions, and the points where threads are made to

@@ -4,7 +4,7 @@
  * finds:     blocks | orders | reuse | no_memory | refusals | threads | handover | births | footprint | alloc_*
  * rule:      oracle
  * says:      no multiple of
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    fails
  */

@@ -3,7 +3,7 @@
  * bug:       a double free is accepted
  * finds:     refusals | alloc_two_free_one | alloc_wrong_frees
  * rule:      oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    fails
  */

@@ -3,7 +3,7 @@
  * bug:       free blocks of threads that have gone are nobody's
  * finds:     threads | handover | births | footprint | alloc_*
  * rule:      oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -3,7 +3,7 @@
  * bug:       a free is lost: of two threads that free at once, one
  * finds:     threads | handover | births | footprint | alloc_*
  * rule:      oracle | tsan/data-race
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -3,7 +3,7 @@
  * bug:       the lock is kept on the way out when memory is refused
  * finds:     no_memory | threads | handover | births | footprint | alloc_*
  * rule:      hang
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    fails
  */

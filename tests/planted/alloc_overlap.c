@@ -3,7 +3,7 @@
  * bug:       one block for two: the list is not changed by CAS
  * finds:     threads | handover | births | footprint | alloc_*
  * rule:      oracle | tsan/data-race
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -10,7 +10,7 @@
 
 #include "../../impl/alloc.h"
 
-#define CHUNK_BLOCKS 64
+#define CHUNK_BLOCKS MK_TUNE(64, 8)
 #define CHUNKS_MAX 4096
 #define MAGAZINE_BLOCKS 1
 #define NONE UINT32_MAX

@@ -3,7 +3,7 @@
  * bug:       release is missing: the new owner of a block races with the old one
  * finds:     threads | handover | births | footprint | alloc_*
  * rule:      tsan/data-race
- * flavours:  tsan
+ * flavours:  tsan model
  * pressure:  any
  * single:    passes
  * only:      tsan: on x86 every access has the order that is missing here, whatever the source says

@@ -3,7 +3,7 @@
  * bug:       the last bytes are lost when a block is resized
  * finds:     blocks | reuse | no_memory | batch | threads | handover | births | footprint | alloc_*
  * rule:      oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    fails
  */

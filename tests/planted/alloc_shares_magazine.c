@@ -3,7 +3,7 @@
  * bug:       what is to be a thread's own is not: two use it without a lock
  * finds:     threads | handover | births | footprint | alloc_*
  * rule:      tsan/data-race | oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -3,7 +3,7 @@
  * bug:       deadlock: two threads hold what the other waits for
  * finds:     shared | owned | stable | births | history | map_*
  * rule:      hang | tsan/lock-order-inversion*
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -3,7 +3,7 @@
  * bug:       answers a value that has been removed
  * finds:     owned | shared | stable | births | history | map_*
  * rule:      oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */
@@ -30,7 +30,7 @@ restart:;
         if (!(next & MARK)) {
             from = &node->next;
             first = next;
-        } else if (atomic_load_explicit(from, memory_order_acquire) != first) {
+        } else if (atomic_load_explicit(from, memory_order_seq_cst) != first) {
             goto restart;
         }
     }

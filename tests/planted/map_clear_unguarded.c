@@ -3,7 +3,7 @@
  * bug:       an insert becomes invisible: its bit is cleared by who emptied the bucket before
  * finds:     owned | shared | stable | births | history | map_*
  * rule:      oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -3,7 +3,7 @@
  * bug:       freed under a reader
  * finds:     shared | owned | stable | births | history | map_*
  * rule:      ?san/heap-use-after-free | tsan/data-race | ?san/segv | ?san/bus | crash | hang | oracle
- * flavours:  release debug tsan asan
+ * flavours:  release debug tsan asan model
  * pressure:  any
  * single:    passes
  */

@@ -23,7 +23,7 @@ MK_RECLAIM(intervals, INTERVALS);
 MK_RECLAIM(hazards, HAZARDS);
 #endif
 
-#define BUCKETS 32
+#define BUCKETS MK_TUNE(32, 2)
 #define MARK ((mk_link)1)
 
 struct node {
@@ -107,7 +107,7 @@ restart:;
             first = next;
             slot_from = slot;
             slot_first = spare;
-        } else if (atomic_load_explicit(from, memory_order_acquire) != first) {
+        } else if (atomic_load_explicit(from, memory_order_seq_cst) != first) {
             goto restart;
         }
     }
@@ -163,7 +163,7 @@ __attribute__((unused)) static void base_drop(struct mk_map *map, struct mk_thre
 __attribute__((unused)) static bool base_insert(struct mk_map *map, struct node *fresh, const struct place *place) {
     mk_link expected = 0;
     (void)map;
-    return atomic_compare_exchange_strong_explicit(place->from, &expected, (mk_link)fresh, memory_order_release,
+    return atomic_compare_exchange_strong_explicit(place->from, &expected, (mk_link)fresh, memory_order_seq_cst,
                                                    memory_order_relaxed);
 }
 
@@ -173,7 +173,7 @@ __attribute__((unused)) static bool base_replace(struct mk_map *map, struct mk_t
     mk_link expected = place->next;
     atomic_store_explicit(&fresh->next, place->next, memory_order_relaxed);
     if (!atomic_compare_exchange_strong_explicit(&place->node->next, &expected, (mk_link)fresh | MARK,
-                                                 memory_order_release, memory_order_relaxed)) {
+                                                 memory_order_seq_cst, memory_order_relaxed)) {
         return false;
     }
     READ_VALUE(place->node, previous);
@@ -228,7 +228,7 @@ static enum mk_status lockfree_remove(struct mk_map *map, struct mk_thread *me, 
         if (!done) {
             mk_link expected = place.next;
             done = atomic_compare_exchange_strong_explicit(&place.node->next, &expected, place.next | MARK,
-                                                           memory_order_release, memory_order_relaxed);
+                                                           memory_order_seq_cst, memory_order_relaxed);
             if (done) {
                 status = MK_HIT;
                 READ_VALUE(place.node, value);

@@ -4,7 +4,7 @@
  * finds:     shared | owned | stable | births | history | map_*
  * rule:      oracle
  * says:      count
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -4,7 +4,7 @@
  * bug:       an update is lost: two threads read the same value
  * finds:     shared | history | map_updates_add_up
  * rule:      oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -3,7 +3,7 @@
  * bug:       a wake-up is lost: a thread waits for ever for a lock that is free
  * finds:     shared | owned | stable | births | history | map_*
  * rule:      hang
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -3,7 +3,7 @@
  * bug:       in neither place for a moment: readers miss a key that is always there
  * finds:     stable | owned | births | shared | history | map_*
  * rule:      oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -3,7 +3,7 @@
  * bug:       missed while it moves: from the bucket that is yet to be looked at into the one that has been
  * finds:     stable | owned | births | shared | history | map_*
  * rule:      oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -4,7 +4,7 @@
  * bug:       walks on from an unlinked node, whose successor may be freed
  * finds:     shared | owned | stable | births | history | map_*
  * rule:      ?san/heap-use-after-free | tsan/data-race | ?san/segv | ?san/bus | crash | hang | oracle
- * flavours:  release debug tsan asan
+ * flavours:  release debug tsan asan model
  * pressure:  any
  * single:    passes
  */

@@ -3,7 +3,7 @@
  * bug:       release is missing: what was done under the lock is not ordered before the next to take it
  * finds:     shared | owned | stable | births | history | map_*
  * rule:      tsan/data-race
- * flavours:  tsan
+ * flavours:  tsan model
  * pressure:  any
  * single:    passes
  * only:      tsan: on x86 every access has the order that is missing here, whatever the source says

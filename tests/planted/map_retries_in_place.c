@@ -3,7 +3,7 @@
  * bug:       livelock: the link before belongs to a node that is gone, too, and never changes again
  * finds:     shared | owned | stable | births | history | map_*
  * rule:      hang
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -4,7 +4,7 @@
  * bug:       looks again instead of freezing: a write into what has been copied is lost
  * finds:     shared | owned | stable | births | history | map_*
  * rule:      oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */

@@ -3,7 +3,7 @@
  * bug:       an insert is lost: two threads write the same link
  * finds:     shared | owned | stable | births | history | map_*
  * rule:      oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */
@@ -16,7 +16,7 @@
 static bool insert_by_store(struct mk_map *map, struct node *fresh, const struct place *place) {
     (void)map;
     if (atomic_load_explicit(place->from, memory_order_relaxed)) return false;
-    atomic_store_explicit(place->from, (mk_link)fresh, memory_order_release);
+    atomic_store_explicit(place->from, (mk_link)fresh, memory_order_seq_cst);
     return true;
 }
 #endif

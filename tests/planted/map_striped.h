@@ -9,8 +9,8 @@
 #include "../../impl/map.h"
 #include "../../impl/order.h"
 
-#define STRIPES 16 /* a power of two, and no more than there are buckets at first */
-#define BUCKETS_MIN 64
+#define STRIPES MK_TUNE(16, 2) /* a power of two, and no more than there are buckets at first */
+#define BUCKETS_MIN MK_TUNE(64, 2)
 #define BUCKETS_MAX 16384
 
 struct node {

@@ -3,7 +3,7 @@
  * bug:       torn: a reader gets half of one value and half of another
  * finds:     stable | shared | history | map_*
  * rule:      oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  * set:       value_bytes=64

@@ -19,8 +19,8 @@ static bool holds_since(uint64_t word, const struct stay *stay) {
 
 MK_RECLAIM(intervals, INTERVALS, .caps = MK_UNLINKED_OK);
 
-#define BUCKETS 32
-#define FULL 2 /* keys of a bucket, before one of them is asked to move */
+#define BUCKETS MK_TUNE(32, 4)
+#define FULL MK_TUNE(2, 1) /* keys of a bucket, before one of them is asked to move */
 
 struct node {
     MK_RECLAIM_HEADER
@@ -77,7 +77,7 @@ static struct homes homes_of(uint64_t key) {
 /* ---- readers --------------------------------------------------------------------------------- */
 
 static const struct node *look_into(struct mk_map *map, struct mk_thread *me, unsigned home, uint64_t key) {
-    if (!(atomic_load_explicit(&map->used[home / 64], memory_order_acquire) >> home % 64 & 1)) return NULL;
+    if (!(atomic_load_explicit(&map->used[home / 64], memory_order_seq_cst) >> home % 64 & 1)) return NULL;
     struct node *node = node_of(mk_protect(map->smr, me, 0, &map->head[home]));
     while (node && node->key != key) node = node_of(mk_protect(map->smr, me, 0, &node->next));
     return node;
@@ -88,10 +88,10 @@ __attribute__((unused)) static const struct node *base_lookup(struct mk_map *map
                                                               uint64_t key) {
     struct homes homes = homes_of(key);
     for (;;) {
-        uint64_t moves = atomic_load_explicit(&map->moves, memory_order_acquire);
+        uint64_t moves = atomic_load_explicit(&map->moves, memory_order_seq_cst);
         const struct node *node = look_into(map, me, homes.a, key);
         if (!node) node = look_into(map, me, homes.b, key);
-        if (node || atomic_load_explicit(&map->moves, memory_order_acquire) == moves) return node;
+        if (node || atomic_load_explicit(&map->moves, memory_order_seq_cst) == moves) return node;
     }
 }
 
@@ -135,13 +135,13 @@ static MK_ATOMIC(mk_link) *link_of(struct mk_map *map, struct homes homes, uint6
 static void link_to(struct mk_map *map, struct node *node, unsigned home) {
     atomic_fetch_or_explicit(&map->used[home / 64], (uint64_t)1 << home % 64, memory_order_acq_rel);
     atomic_store_explicit(&node->next, link_in(&map->head[home]), memory_order_relaxed);
-    atomic_store_explicit(&map->head[home], (mk_link)node, memory_order_release);
+    atomic_store_explicit(&map->head[home], (mk_link)node, memory_order_seq_cst);
 }
 
 /* Lets a link name what comes behind its node, and retires that. */
 static void unlink_at(struct mk_map *map, struct mk_thread *me, MK_ATOMIC(mk_link) *at) {
     struct node *node = node_of(link_in(at));
-    atomic_store_explicit(at, link_in(&node->next), memory_order_release);
+    atomic_store_explicit(at, link_in(&node->next), memory_order_seq_cst);
     mk_retire(map->smr, me, node, &map->how);
 }
 
@@ -201,7 +201,7 @@ static enum mk_status homes_put(struct mk_map *map, struct mk_thread *me, uint64
         struct node *old = node_of(link_in(at));
         *previous = old->value;
         atomic_store_explicit(&fresh->next, link_in(&old->next), memory_order_relaxed);
-        atomic_store_explicit(at, (mk_link)fresh, memory_order_release);
+        atomic_store_explicit(at, (mk_link)fresh, memory_order_seq_cst);
         mk_retire(map->smr, me, old, &map->how);
     } else {
         make_room(map, me, homes);

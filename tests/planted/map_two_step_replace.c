@@ -3,7 +3,7 @@
  * bug:       lost for a moment: readers miss a key that is always there
  * finds:     stable | history | shared | map_*
  * rule:      oracle
- * flavours:  release debug tsan
+ * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
  */
@@ -21,7 +21,7 @@ static bool replace_in_two_steps(struct mk_map *map, struct mk_thread *me, struc
     struct place end;
     mk_value ignored;
     if (!atomic_compare_exchange_strong_explicit(&place->node->next, &expected, place->next | MARK,
-                                                 memory_order_release, memory_order_relaxed)) {
+                                                 memory_order_seq_cst, memory_order_relaxed)) {
         return false;
     }
     READ_VALUE(place->node, previous);

@@ -7,7 +7,7 @@ The first comment of NAME.c, after its sentence:
     rule:      rules of a finding that will do, the expected one first (globs); "oracle" is KIND/ORACLE, a finding of
                the oracle's own
     says:      words of the sentence of an oracle's own finding, the first one; left out: any
-    flavours:  builds that show it, or "model"
+    flavours:  builds that show it; in "model", which has oracles and rules of its own, any finding is the one
     pressure:  "any", or the name of the one that it takes
     single:    "passes" or "fails": the oracles of one thread
     set:       a key of the workload that it takes
@@ -64,6 +64,10 @@ def all_plants():
     return [read_plant(os.path.join(HERE, file)) for file in sorted(os.listdir(HERE)) if file.endswith(".c")]
 
 
+def is_model(build):
+    return os.path.basename(build) == "model"
+
+
 def plugin(plant, build, twin=False):
     return os.path.join(build, "tests/planted", plant.name + ("-twin" if twin else "") + ".so")
 
@@ -74,7 +78,7 @@ def command(plant, build, seed, seconds, twin=False, pressed=True):
     made = [os.path.join(build, "memkit-bench"), "stress", f"workloads/stress/{plant.kind}.json",
             "--impl", f"{plant.kind}/{plant.name}", "--plugin", plugin(plant, build, twin),
             "--seconds", str(seconds), "--seed", str(seed), "--stop-at-first", "--quiet"]
-    if pressed and plant.pressure != "any":
+    if pressed and plant.pressure != "any" and not is_model(build):
         made += ["--pressure", plant.pressure]
     if plant.set:
         made += ["--set", plant.set]
@@ -105,6 +109,8 @@ def matches(globs, text):
 
 def is_expected(plant, finding):
     """Whether a finding is one of those that the plant is to cause."""
+    if finding["flavour"] == "model":
+        return finding["rule"].startswith("model/") and bool(finding.get("token"))
     if not matches(plant.finds, finding["oracle"]):
         return False
     if finding["rule"] == f"{plant.kind}/{finding['oracle']}":

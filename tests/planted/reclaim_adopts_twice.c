@@ -4,7 +4,7 @@
  * finds:     shared | births | history | reclaim_*
  * rule:      tsan/data-race | ?san/heap-use-after-free | asan/double-free | ?san/segv | ?san/bus | crash | hang
  *            | oracle
- * flavours:  release debug tsan asan
+ * flavours:  release debug tsan asan model
  * pressure:  any
  * single:    passes
  */

@@ -26,7 +26,7 @@ struct stay {
 #include "../../impl/reclaim.h"
 
 #define THREADS_MAX 256
-#define PERIOD 4 /* retirements of a thread between its looks */
+#define PERIOD MK_TUNE(4, 1) /* retirements of a thread between its looks */
 
 struct record {
     MK_ATOMIC(uint64_t) word[WORDS]; /* 0 = holds nothing */

@@ -3,7 +3,7 @@
  * bug:       a node is freed between the load of its link and its publication
  * finds:     shared | births | history | reclaim_*
  * rule:      oracle | ?san/heap-use-after-free | tsan/data-race
- * flavours:  release debug tsan asan
+ * flavours:  release debug tsan asan model
  * pressure:  any
  * single:    passes
  */
@@ -15,7 +15,7 @@
 #ifndef TWIN
 static mk_link protect_unchecked(struct mk_reclaim *smr, struct mk_thread *me, unsigned slot,
                                  MK_ATOMIC(mk_link) * source) {
-    mk_link link = atomic_load_explicit(source, memory_order_acquire);
+    mk_link link = atomic_load_explicit(source, memory_order_seq_cst);
     atomic_exchange_explicit(&smr->record[me->id].word[slot], link & ~MK_LINK_FLAGS, memory_order_acq_rel);
     return link;
 }

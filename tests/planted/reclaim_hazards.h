@@ -23,16 +23,18 @@ static void hazards_enter(struct mk_reclaim *smr, struct mk_thread *me) {
 
 static void hazards_leave(struct mk_reclaim *smr, struct mk_thread *me) {
     for (unsigned i = 0; i < WORDS; i++) {
-        atomic_store_explicit(&smr->record[me->id].word[i], 0, memory_order_release);
+        /* no plain store: that would end the release sequence of look, and a later exchange in protect would not
+         * acquire what look has seen unlinked */
+        atomic_exchange_explicit(&smr->record[me->id].word[i], 0, memory_order_acq_rel);
     }
 }
 
 __attribute__((unused)) static mk_link base_protect(struct mk_reclaim *smr, struct mk_thread *me, unsigned slot,
                                                     MK_ATOMIC(mk_link) * source) {
-    mk_link link = atomic_load_explicit(source, memory_order_acquire);
+    mk_link link = atomic_load_explicit(source, memory_order_seq_cst);
     for (;;) {
         atomic_exchange_explicit(&smr->record[me->id].word[slot], link & ~MK_LINK_FLAGS, memory_order_acq_rel);
-        mk_link now = atomic_load_explicit(source, memory_order_acquire);
+        mk_link now = atomic_load_explicit(source, memory_order_seq_cst);
         if (now == link) return link;
         link = now;
     }

@@ -36,7 +36,8 @@ __attribute__((unused)) static void base_enter(struct mk_reclaim *smr, struct mk
 }
 
 static void intervals_leave(struct mk_reclaim *smr, struct mk_thread *me) {
-    atomic_store_explicit(&smr->record[me->id].word[0], 0, memory_order_release);
+    /* no plain store: that would end the release sequence of look, which announce is to acquire from */
+    atomic_exchange_explicit(&smr->record[me->id].word[0], 0, memory_order_acq_rel);
 }
 
 /* The link first, the epoch behind it: no node is younger than the epoch that is read after it was found. */
@@ -46,7 +47,7 @@ __attribute__((unused)) static mk_link base_protect(struct mk_reclaim *smr, stru
     uint64_t word = atomic_load_explicit(&my->word[0], memory_order_relaxed);
     (void)slot;
     for (;;) {
-        mk_link link = atomic_load_explicit(source, memory_order_acquire);
+        mk_link link = atomic_load_explicit(source, memory_order_seq_cst);
         uint64_t epoch = atomic_load_explicit(&smr->epoch, memory_order_acquire);
         if (epoch == (uint32_t)word) return link;
         word = word >> 32 << 32 | epoch;

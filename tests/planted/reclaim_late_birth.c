@@ -3,7 +3,7 @@
  * bug:       born too late: a reader whose section is older does not seem to hold the node
  * finds:     shared | births | history | reclaim_*
  * rule:      oracle | ?san/heap-use-after-free | tsan/data-race
- * flavours:  release debug tsan asan
+ * flavours:  release debug tsan asan model
  * pressure:  any
  * single:    passes
  */

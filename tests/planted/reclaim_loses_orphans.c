@@ -4,7 +4,7 @@
  * bug:       garbage of threads that have gone is neither adopted nor freed
  * finds:     shared | births | history | reclaim_*
  * rule:      oracle
- * flavours:  release debug
+ * flavours:  release debug model
  * pressure:  any
  * single:    passes
  * only:      release, debug: in a sanitizer's build there are too few trials in time

@@ -8,7 +8,7 @@
 static enum mk_status counting_put(struct mk_map *map, struct mk_thread *me, uint64_t key, const mk_value *value,
                                    mk_value *previous) {
     enum mk_status status = base_put(map, me, key, value, previous);
-    map->room[0] += status == MK_HIT;
+    __atomic_fetch_add(&map->room[0], status == MK_HIT, __ATOMIC_RELAXED);
     return status;
 }
 

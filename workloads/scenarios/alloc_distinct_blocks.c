@@ -7,7 +7,7 @@
 #include "../../impl/alloc.h"
 #include "../../impl/scenario.h"
 
-enum { BLOCKS = 16, BYTES = 64 };
+enum { BLOCKS = MK_TUNE(16, 3), BYTES = 64 };
 
 static unsigned char fill_of(uint32_t number, uint32_t i) {
     return (unsigned char)(1 + number * BLOCKS + i);

@@ -7,7 +7,7 @@
 #include "../../impl/alloc.h"
 #include "../../impl/scenario.h"
 
-enum { BLOCKS = 24, BYTES = 48 };
+enum { BLOCKS = MK_TUNE(24, 3), BYTES = 48 };
 
 /* Where the blocks lie for the other thread: written between rounds alone. */
 struct parcels {

@@ -6,7 +6,7 @@
 #include "../../impl/alloc.h"
 #include "../../impl/scenario.h"
 
-enum { BLOCKS = 16, BYTES = 48 };
+enum { BLOCKS = MK_TUNE(16, 3), BYTES = 48 };
 
 struct post {
     MK_ATOMIC(void *) box[2][BLOCKS]; /* by the thread that posts */

@@ -7,7 +7,7 @@
 #include "../../impl/alloc.h"
 #include "../../impl/scenario.h"
 
-enum { BLOCKS = 8, BYTES = 64, WRONG = BLOCKS, SLOTS };
+enum { BLOCKS = MK_TUNE(8, 3), BYTES = 64, WRONG = BLOCKS, SLOTS };
 
 /* Returns whether it was refused. */
 static bool refused(struct mk_actor *actor, void *at) {

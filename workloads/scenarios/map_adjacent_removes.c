@@ -9,7 +9,7 @@
 #include "../../impl/map.h"
 #include "../../impl/scenario.h"
 
-enum { KEYS = 16, CHURN = 8, KEPT = KEYS };
+enum { KEYS = MK_TUNE(16, 4), CHURN = MK_TUNE(8, 2), KEPT = KEYS };
 
 static uint64_t key_of(const struct mk_actor *actor, uint64_t i) {
     return actor->round & 1 ? actor->round_random + i : i;

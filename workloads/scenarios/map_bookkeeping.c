@@ -7,7 +7,7 @@
 #include "../../impl/map.h"
 #include "../../impl/scenario.h"
 
-enum { KEYS = 8, OPS = 60 };
+enum { KEYS = MK_TUNE(8, 2), OPS = MK_TUNE(60, 4) };
 
 struct sum {
     uint64_t keys, tags;

@@ -11,7 +11,7 @@
 #include "../../impl/map.h"
 #include "../../impl/scenario.h"
 
-enum { KEYS = 300, WAYS = 6 };
+enum { KEYS = MK_TUNE(300, 3), WAYS = 6 };
 
 /* Returns the x of which mk_mix64 makes y. */
 static uint64_t unmix(uint64_t y) {

@@ -8,7 +8,7 @@
 #include "../../impl/map.h"
 #include "../../impl/scenario.h"
 
-enum { KEYS = 8, TIMES = 400 };
+enum { KEYS = MK_TUNE(8, 2), TIMES = MK_TUNE(400, 3), TURNS = MK_TUNE(1 << 17, 1) };
 
 static const char *skips(const struct mk_impl *impl) {
     return impl->hold && impl->unhold && impl->stats ? NULL : "has no read-side sections, or reports no garbage";
@@ -16,7 +16,7 @@ static const char *skips(const struct mk_impl *impl) {
 
 /* Stands inside for about as long as the other thread is at work, at times for less. */
 static void stand(struct mk_actor *actor) {
-    uint64_t turns = actor->random % (1 << 17);
+    uint64_t turns = actor->random % TURNS;
     actor->impl->hold(actor->self, actor->me);
     for (volatile uint64_t i = 0; i < turns; i++) {
     }

@@ -8,7 +8,7 @@
 #include "../../impl/map.h"
 #include "../../impl/scenario.h"
 
-enum { KEYS = 8, TIMES = 2000, ROUNDS = 5 };
+enum { KEYS = MK_TUNE(8, 2), TIMES = MK_TUNE(2000, 3), ROUNDS = 5 };
 
 static const char *skips(const struct mk_impl *impl) {
     return impl->stats && impl->hold ? NULL : "retires nothing, or does not report it";

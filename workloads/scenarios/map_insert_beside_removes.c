@@ -8,7 +8,7 @@
 #include "../../impl/map.h"
 #include "../../impl/scenario.h"
 
-enum { KEYS = 24 };
+enum { KEYS = MK_TUNE(24, 4) };
 
 static uint64_t key_of(const struct mk_actor *actor, uint64_t i) {
     return actor->round & 1 ? actor->round_random + i : i;

@@ -7,7 +7,7 @@
 #include "../../impl/map.h"
 #include "../../impl/scenario.h"
 
-enum { KEYS = 16, OPS = 60 };
+enum { KEYS = MK_TUNE(16, 2), OPS = MK_TUNE(60, 4) };
 
 enum { RIGHT, LOST, RETURNED, ANOTHER };
 

@@ -8,7 +8,7 @@
 #include "../../impl/map.h"
 #include "../../impl/scenario.h"
 
-enum { STABLE = 64, STORM = 3000, READS = 4000, OWN = 1 << 20 };
+enum { STABLE = MK_TUNE(64, 2), STORM = MK_TUNE(3000, 4), READS = MK_TUNE(4000, 4), OWN = 1 << 20 };
 
 static void before(struct mk_actor *alone) {
     for (uint64_t key = 0; alone->round == 0 && key < STABLE; key++) mk_act(alone, MK_MAP_PUT, key, 1 + key);

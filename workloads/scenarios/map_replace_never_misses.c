@@ -6,7 +6,7 @@
 #include "../../impl/map.h"
 #include "../../impl/scenario.h"
 
-enum { TIMES = 12, KEYS = 4 };
+enum { TIMES = MK_TUNE(12, 3), KEYS = MK_TUNE(4, 1) };
 
 static void before(struct mk_actor *alone) {
     for (uint64_t key = 0; alone->round == 0 && key < KEYS; key++) mk_act(alone, MK_MAP_PUT, key, 1);

@@ -7,7 +7,7 @@
 #include "../../impl/map.h"
 #include "../../impl/scenario.h"
 
-enum { KEYS = 8, SETTLE = 50 };
+enum { KEYS = MK_TUNE(8, 2), SETTLE = MK_TUNE(50, 1) };
 
 static uint64_t key_of(uint32_t number, uint64_t i) {
     return number * KEYS + i;

@@ -6,7 +6,7 @@
 #include "../../impl/map.h"
 #include "../../impl/scenario.h"
 
-enum { TIMES = 8 };
+enum { TIMES = MK_TUNE(8, 3) };
 
 static const char *skips(const struct mk_impl *impl) {
     if (!(impl->offers >> MK_MAP_UPDATE & 1)) return "does not offer update";

@@ -7,7 +7,7 @@
 #include "../../impl/map.h"
 #include "../../impl/scenario.h"
 
-enum { STABLE = 256, STORM = 1500 };
+enum { STABLE = MK_TUNE(256, 2), STORM = MK_TUNE(1500, 4) };
 
 static void before(struct mk_actor *alone) {
     for (uint64_t key = 0; alone->round == 0 && key < STABLE; key++) mk_act(alone, MK_MAP_PUT, key, 1 + key);

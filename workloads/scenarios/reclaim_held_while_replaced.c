@@ -9,7 +9,7 @@
 #include "../../impl/reclaim.h"
 #include "../../impl/scenario.h"
 
-enum { CELLS = 64, TIMES = 4 };
+enum { CELLS = MK_TUNE(64, 2), TIMES = MK_TUNE(4, 2) };
 
 struct signs {
     MK_ATOMIC(uint64_t) inside, replaced; /* rounds */

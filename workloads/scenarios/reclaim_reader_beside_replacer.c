@@ -8,7 +8,7 @@
 #include "../../impl/reclaim.h"
 #include "../../impl/scenario.h"
 
-enum { CELLS = 4, TIMES = 48 };
+enum { CELLS = MK_TUNE(4, 1), TIMES = MK_TUNE(48, 4) };
 
 static void body(struct mk_actor *actor) {
     uint64_t last[CELLS] = {0};

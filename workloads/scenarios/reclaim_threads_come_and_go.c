@@ -7,7 +7,7 @@
 #include "../../impl/reclaim.h"
 #include "../../impl/scenario.h"
 
-enum { CELLS = 8, TIMES = 20, SETTLE = 50 };
+enum { CELLS = MK_TUNE(8, 2), TIMES = MK_TUNE(20, 4), SETTLE = MK_TUNE(50, 1) };
 
 static void body(struct mk_actor *actor) {
     for (uint64_t i = 0; i < TIMES; i++) {

@@ -7,7 +7,7 @@
 #include "../../impl/reclaim.h"
 #include "../../impl/scenario.h"
 
-enum { TIMES = 32 };
+enum { TIMES = MK_TUNE(32, 3) };
 
 struct told {
     uint64_t tags, retired;
