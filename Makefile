@@ -107,9 +107,10 @@ check: ## every test; T=name picks some, FLAVOURS="release model" the builds
 	+@scripts/setup tests
 	+@for f in $(FLAVOURS); do $(submake) all tests FLAVOUR=$$f || exit 1; done
 	@PYTHON=$(PYTHON) BUILDS='$(BUILDS)' tests/run $(T)
-check-all: ## as check, and the debug flavour, and a build by clang
+check-all: ## as check, and the debug flavour, a build by clang, and 10^5 schedules of each oracle
 	+@$(submake) all tests CC=clang B=build/clang
-	+@$(submake) check FLAVOURS='release debug asan tsan model' BUILDS='release debug asan tsan model clang'
+	+@SCHEDULES=100000 MK_LITMUS_SCHEDULES=200000 MK_TEST_LIMIT_S=2400 $(submake) check \
+	  FLAVOURS='release debug asan tsan model' BUILDS='release debug asan tsan model clang'
 soak: ## stress every implementation in every build: SOAK_SECONDS=1800; TWINS=1: the twins of the planted bugs
 	+@for f in release debug asan tsan model; do $(submake) all $(if $(TWINS),tests) FLAVOUR=$$f || exit 1; done
 	@TWINS=$(TWINS) scripts/soak $(SOAK_SECONDS)

@@ -204,9 +204,8 @@ static bool is_strategy(const char *name) {
     return false;
 }
 
-/* What only the model flavour knows asks for it. */
 static int of_model(struct mk_options *o) {
-    if (!o->flavour) o->flavour = "model";
+    o->asks_model = true;
     return 0;
 }
 
@@ -324,6 +323,11 @@ int mk_options_read(int argc, char **argv, struct mk_options *options) {
         if (take(command, id, optarg, options)) return -1;
     }
     if (options->help) return 0;
+    if (options->asks_model && !options->flavour) options->flavour = "model";
+    if (options->asks_model && strcmp(options->flavour, "model") != 0) {
+        return say(command, "--schedules, --memory, --strategy, --search, --freeze, --no-races and --replay are of the "
+                            "model flavour, not of %s", options->flavour);
+    }
     if (options->replay) {
         return optind < argc ? say(command, "a token says all: \"%s\" is too much", argv[optind]) : 0;
     }

@@ -14,7 +14,8 @@ struct mk_options {
     double seconds;          /* 0 = as the workload says */
     uint64_t effort_percent; /* 0 = growing */
     bool stop_at_first;
-    /* Of the model flavour, which any of them asks for: */
+    /* Of the model flavour, which any of them asks for. */
+    bool asks_model;
     uint64_t schedules;           /* of a trial; 0 = by the effort */
     const char *memory, *strategy; /* names; NULL = c11, the portfolio */
     uint32_t preemptions, stale;  /* of a search */

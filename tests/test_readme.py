@@ -24,7 +24,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build/release"))
 PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 DOCS = ("README.md", "docs/guide.md", "docs/how-measurement-works.md", "docs/hunting-races.md",
-        "docs/adding-an-implementation.md")
+        "docs/model.md", "docs/adding-an-implementation.md")
 EXAMPLE = "docs/examples/plain.c"
 QUICKSTART = "workloads/quickstart.json"
 BENCH = "build/release/memkit-bench"

@@ -222,7 +222,7 @@ static struct location *location_at(struct mk_cell *cell, uintptr_t address, siz
 MK_RT_INLINE struct location *touch(uintptr_t address, size_t bytes, bool write, uintptr_t pc) {
     mk_heap_check(address, bytes, write, pc);
     struct mk_cell *cell = mk_cell_at(address);
-    if (MK_RT_LIKELY(cell != NULL)) {
+    if (MK_RT_LIKELY(cell != NULL) && !mk_rt.alone) {
         unsigned how = MK_HOW_ATOMIC | (write ? MK_HOW_WRITE : 0);
         if (MK_RT_LIKELY(address % MK_CELL_BYTES + bytes <= MK_CELL_BYTES)) {
             mk_race_in_cell(cell, address, bytes, how, pc);

@@ -158,8 +158,24 @@ void mk_race_in_cell(struct mk_cell *cell, uintptr_t address, size_t bytes, unsi
     in_cell(cell, ((1u << bytes) - 1) << offset & 0xff, how, address, bytes, pc);
 }
 
+/* These bytes are written where nothing can race: all there is to do is to forget the locations in them. */
+static void forget_range(uintptr_t address, size_t bytes) {
+    uintptr_t end = address + bytes, page = MK_CELL_BYTES * MK_CELLS_A_PAGE;
+    for (uintptr_t at = address; at < end;) {
+        uintptr_t next = (at | (MK_CELL_BYTES - 1)) + 1;
+        struct mk_cell *cell = mk_cell_touched(at);
+        if (cell && cell->location) mk_memory_forget(cell, at, (next < end ? next : end) - at);
+        if (!cell && bytes > page && !mk_cell_page_known(at / page)) next = (at / page + 1) * page;
+        at = next;
+    }
+}
+
 static void over_range(uintptr_t address, size_t bytes, unsigned how, uintptr_t pc) {
     uintptr_t end = address + bytes;
+    if (mk_rt.alone) {
+        if (how & MK_HOW_WRITE && !(how & MK_HOW_ATOMIC)) forget_range(address, bytes);
+        return;
+    }
     for (uintptr_t at = address; at < end;) {
         uintptr_t next = (at | (MK_CELL_BYTES - 1)) + 1;
         size_t part = (next < end ? next : end) - at;
@@ -190,6 +206,10 @@ void mk_race_atomic(uintptr_t address, size_t bytes, bool write, uintptr_t pc) {
 /* Only cells that were touched in this schedule can have raced, and the free is kept in them alone. */
 void mk_race_freed(uintptr_t address, size_t bytes, uintptr_t pc) {
     uintptr_t end = address + bytes;
+    if (mk_rt.alone) {
+        forget_range(address, bytes);
+        return;
+    }
     for (uintptr_t at = address; at < end;) {
         uintptr_t next = (at | (MK_CELL_BYTES - 1)) + 1;
         size_t part = (next < end ? next : end) - at;

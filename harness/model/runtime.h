@@ -201,6 +201,7 @@ struct mk_rt {
     bool fair;     /* beyond steps_max: turns are taken, loads read the newest */
     bool fences;   /* there has been a seq_cst fence */
     bool races;    /* data races are failures */
+    bool alone;    /* no other thread has begun yet, or all have ended and been joined: nothing can race */
     bool replays;  /* choices come from a list: no need to keep those made */
     enum mk_memory_model memory;
     enum mk_heap_policy heap;

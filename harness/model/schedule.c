@@ -300,6 +300,7 @@ static void run_thread(void *arg) {
 struct mk_logical *mk_rt_spawn(void (*start)(void *arg), void *arg) {
     struct mk_logical *parent = mk_rt.now, *thread = add_thread(start, arg);
     if (!thread) return NULL;
+    mk_rt.alone = false;
     mk_clock_join(&thread->hb, &parent->hb);
     mk_clock_join(&thread->seen, &parent->seen);
     parent->hb.at[parent->number]++;
@@ -335,6 +336,7 @@ static void run_bodies(void) {
         mk_clock_join(&main_thread->hb, &mk_rt.thread[i].hb);
         mk_clock_join(&main_thread->seen, &mk_rt.thread[i].seen);
     }
+    mk_rt.alone = mk_rt.n == first + mk_rt.program->threads; /* others may be left, whom nobody has joined */
 }
 
 static void run_main(void *arg) {
@@ -401,6 +403,7 @@ static void begin(const struct mk_program *program, const struct mk_schedule_con
     mk_rt.hooks_at_point = mk_rt.hooks;
     mk_rt.steps_max = program->steps_max ? program->steps_max : STEPS_MAX;
     mk_rt.fair = mk_rt.fences = false;
+    mk_rt.alone = true;
     mk_rt.frozen = mk_rt.n = mk_rt.ready = 0;
     mk_rt.made_n = 0;
     mk_rt.failure.kind = MK_FAIL_NONE;

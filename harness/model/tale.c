@@ -182,6 +182,7 @@ bool mk_tale_open(struct mk_tale *tale, const struct mk_program *program, const 
 void mk_tale_close(struct mk_tale *tale) {
     free_texts(&tale->failure);
     free(tale->events);
+    free(tale->elsewhere);
     free(tale->blocks);
     free(tale->order);
     free(tale->thread);

@@ -45,6 +45,8 @@ struct mk_tale {
     struct mk_tale_block *blocks;
     size_t blocks_n;
     uint32_t labels;
+    uintptr_t *elsewhere; /* addresses spoken of that are another in each process: they are numbered */
+    size_t elsewhere_n;
     struct mk_logical *thread; /* as they were in the end */
     uint32_t threads;
     struct mk_logical there;   /* who made failure.there, as it was then */

@@ -138,8 +138,16 @@ static bool put_name(struct mk_tale *tale, uintptr_t address, uint64_t number, s
     return *variable;
 }
 
+/* Memory of the harness, say: its address would make the same schedule look different in each process. */
+static void put_elsewhere(struct mk_tale *tale, uintptr_t address, struct mk_text *out) {
+    size_t i = 0;
+    while (i < tale->elsewhere_n && tale->elsewhere[i] != address) i++;
+    if (i == tale->elsewhere_n) *(uintptr_t *)mk_grow(&tale->elsewhere, &tale->elsewhere_n, sizeof address) = address;
+    mk_text_printf(out, "elsewhere:%zu", i + 1);
+}
+
 void mk_tale_name(struct mk_tale *tale, uintptr_t address, uint64_t number, struct mk_text *out) {
-    if (!put_name(tale, address, number, out)) mk_text_printf(out, "%#" PRIxPTR, address);
+    if (!put_name(tale, address, number, out)) put_elsewhere(tale, address, out);
 }
 
 void mk_tale_value(struct mk_tale *tale, uint64_t value, uint64_t number, struct mk_text *out) {
