@@ -177,13 +177,14 @@ static int tell(const struct build *build) {
         const struct mk_scenario *scenario = mk_scenario_at(i);
         if (strcmp(scenario->file, build->source) != 0) continue;
         snprintf(what, sizeof what, "the scenario %.100s", scenario->name);
-        tell_command(build, what, scenario->name);
+        snprintf(workload, sizeof workload, "workloads/stress/%.60s.json --oracle %.120s", scenario->kind, scenario->name);
+        tell_command(build, what, strcmp(scenario->kind, "litmus") == 0 ? scenario->name : workload);
     }
     return MK_EXIT_FINE;
 }
 
 static int make(struct build *build, char *const *more, int more_n) {
-    if (access(build->source, R_OK)) return fail("cannot read %s", build->source);
+    if (access(build->source, R_OK)) return misused("cannot read ", build->source);
     if (find(build)) {
         return fail("%s is neither here nor beside this program: run the one in build/ or the installed one",
                     "model_object");

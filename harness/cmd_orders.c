@@ -14,6 +14,7 @@
 #include "compose.h"
 #include "grid.h"
 #include "model/orders.h"
+#include "model/report.h"
 #include "registry.h"
 #endif
 
@@ -280,6 +281,11 @@ static int judge_all(const struct asked *asked) {
     struct mk_err err;
     size_t n = 0;
     int status = load_plugins(asked);
+    const char *blind = mk_symbols_missing();
+    if (!status && blind) {
+        mk_fail(&err, "accesses cannot be told apart: %s", blind);
+        status = fail(&err, MK_EXIT_BROKEN);
+    }
     if (!status && asked->check && mk_orders_read(asked->check, &before, &err)) status = fail(&err, MK_EXIT_USAGE);
     char **list = status ? NULL : identities(asked, &before, &n);
     signal(SIGINT, on_signal);

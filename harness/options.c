@@ -1,8 +1,10 @@
 /* options.c - see options.h. One table for parsing, help and suggestions. */
 #include "options.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -138,8 +140,9 @@ static int say(const char *command, const char *format, const char *value) {
 
 static int read_number(const char *command, const char *option, const char *text, uint64_t *out) {
     char *end;
+    errno = 0;
     *out = strtoull(text, &end, 10);
-    if (*text >= '0' && *text <= '9' && !*end) return 0;
+    if (*text >= '0' && *text <= '9' && !*end && !errno) return 0;
     char *what = mk_need_format("--%s wants a whole number, not \"%%s\"", option);
     say(command, what, text);
     free(what);
@@ -188,6 +191,19 @@ static int read_shard(const char *command, const char *text, struct mk_plan_opti
     plan->shard = i;
     plan->shards = n;
     return 0;
+}
+
+/* P or P,S. */
+static int read_bounds(const char *text, uint32_t *preemptions, uint32_t *stale) {
+    char *end = (char *)text;
+    uint32_t *const bounds[] = {preemptions, stale};
+    for (size_t i = 0; i < 2 && (!i || *end == ','); i++) {
+        const char *from = end + (i != 0);
+        unsigned long long bound = isdigit((unsigned char)*from) ? strtoull(from, &end, 10) : ULLONG_MAX;
+        if (bound > 10000) return -1;
+        *bounds[i] = (uint32_t)bound;
+    }
+    return *end ? -1 : 0;
 }
 
 static int set_text(char ***list, size_t *n, char *text) {
@@ -268,7 +284,7 @@ static int take(const char *command, int id, char *value, struct mk_options *o) 
         return is_strategy(value) ? of_model(o) : say(command, "there is no strategy \"%s\": see --help", value);
     case OPT_SEARCH:
         o->searches = true;
-        if (sscanf(value, "%" SCNu32 ",%" SCNu32, &o->preemptions, &o->stale) < 1) {
+        if (read_bounds(value, &o->preemptions, &o->stale)) {
             return say(command, "--search wants numbers of preemptions and stale reads, such as 2,1, not \"%s\"", value);
         }
         return of_model(o);

@@ -199,6 +199,17 @@ const struct mk_impl *mk_registry_find(const char *kind, const char *name, const
     return NULL;
 }
 
+bool mk_registry_next_part(const char **at, const struct mk_impl **part) {
+    char kind[32], name[64];
+    size_t n = strcspn(*at, " "), slash = strcspn(*at, "/");
+    if (!**at) return false;
+    snprintf(kind, sizeof kind, "%.*s", (int)slash, *at);
+    snprintf(name, sizeof name, "%.*s", slash < n ? (int)(n - slash - 1) : 0, *at + (slash < n ? slash + 1 : n));
+    *part = mk_registry_find(kind, name, "", 0);
+    *at += n + ((*at)[n] == ' ');
+    return true;
+}
+
 static const struct mk_impl *find_cap(const char *kind, uint64_t cap) {
     for (size_t i = 0; i < impls_n; i++) {
         const struct mk_impl *impl = &impls[i];

@@ -21,6 +21,10 @@ const struct mk_impl *mk_registry_at(size_t i);
  * ("+hash/NAME"). value_bytes 0 takes the smallest. */
 const struct mk_impl *mk_registry_find(const char *kind, const char *name, const char *chosen, uint32_t value_bytes);
 
+/* Of a list as mk_impl.parts has it ("kind/name kind/name"): finds what *at begins with, as *part (NULL where it is not
+ * registered), and moves *at on to the next. Returns false at the end. */
+bool mk_registry_next_part(const char **at, const struct mk_impl **part);
+
 /* Returns the default (MK_DEFAULT) or the floor (MK_FLOOR) of a kind, or NULL. */
 const struct mk_impl *mk_registry_default(const char *kind);
 const struct mk_impl *mk_registry_floor(const char *kind);

@@ -261,11 +261,12 @@ static void try_entry(struct trials *t, struct entry *entry, uint64_t number, ui
 /* ---- the model flavour ---------------------------------------------------------------------- */
 
 #ifdef MK_MODEL
-static void settle_model(const struct mk_hunt_order *order) {
+static void settle_model(const struct mk_hunt_order *order, const volatile sig_atomic_t *stop) {
     static const char *const memories[] = {"c11", "tso", "sc"}; /* enum mk_memory_model */
     mk_model_asked = (struct mk_model_asked){.schedules = order->schedules, .freeze = order->freeze,
                                              .no_races = order->no_races, .exhaustive = order->searches,
-                                             .preemptions = order->preemptions, .stale = order->stale};
+                                             .preemptions = order->preemptions, .stale = order->stale,
+                                             .stop = stop};
     if (order->strategy && *order->strategy) mk_model_asked.strategy = order->strategy;
     for (unsigned i = 0; i < 3; i++) {
         if (order->memory && strcmp(order->memory, memories[i]) == 0) mk_model_asked.memory = (enum mk_memory_model)i;
@@ -273,7 +274,7 @@ static void settle_model(const struct mk_hunt_order *order) {
 }
 
 int mk_trials_litmus(const char *scenario, const struct mk_hunt_order *order) {
-    settle_model(order);
+    settle_model(order, NULL);
     return mk_model_litmus(scenario, order->seed);
 }
 
@@ -281,8 +282,8 @@ int mk_trials_replay(const char *token) {
     return mk_model_replay(token);
 }
 #else
-static void settle_model(const struct mk_hunt_order *order) {
-    (void)order;
+static void settle_model(const struct mk_hunt_order *order, const volatile sig_atomic_t *stop) {
+    (void)order, (void)stop;
 }
 
 int mk_trials_litmus(const char *scenario, const struct mk_hunt_order *order) {
@@ -343,7 +344,7 @@ static void run_passes(struct trials *t) {
 int mk_trials_run(const struct mk_plan *plan, const struct mk_hunt_order *order, const struct mk_run_sink *sink,
                   struct mk_err *err) {
     struct trials t = {.plan = plan, .order = order, .sink = sink};
-    settle_model(order);
+    settle_model(order, sink->stop);
     if (order->seconds > 0) t.until_ns = mk_wall_ns() + (uint64_t)(order->seconds * 1e9);
     int failed = open_trials(&t, err);
     if (!failed) run_passes(&t);

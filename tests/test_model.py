@@ -118,7 +118,8 @@ def test_tokens_of_another_build_are_refused(case):
     seen = replay(case, "map_store_for_cas", ":".join(words))
     equal(seen.returncode, 2)
     contains(seen.stderr, "000000000000")
-    for bad in ("", "mk1", "nonsense", finding["token"][:20], finding["token"] + "x"):
+    token = finding["token"]
+    for bad in ("", "mk1", "nonsense", token[:20], token[:-7], token[:-1], token + "x"):
         seen = replay(case, "map_store_for_cas", bad)
         equal(seen.returncode, 2, f"{bad!r}: {seen.stdout}")
         equal(len(seen.stderr.strip().splitlines()), 1, seen.stderr)
@@ -140,6 +141,7 @@ def test_a_search_says_that_it_is_complete(case):
 
 def test_options_of_this_flavour_explain_themselves(case):
     for words, text in ((["--memory", "x"], "sc, tso or c11"), (["--search", "x"], "--search wants"),
+                        (["--search", "9999999999,1"], "--search wants"), (["--search", "2,"], "--search wants"),
                         (["--schedules", "0"], "--schedules wants"), (["--strategy", "x"], "no strategy"),
                         (["--schedules", "5", "--flavour", "tsan"], "not of tsan")):
         seen = stress(case, os.path.join(WORKLOADS, "map.json"), *words)

@@ -34,14 +34,9 @@ static uint64_t caps_of(const struct mk_composition *c) {
 }
 
 static bool has_test_part(const struct mk_impl *impl) {
-    for (const char *at = impl->parts; *at;) {
-        char kind[32], name[64];
-        size_t n = strcspn(at, " "), slash = strcspn(at, "/");
-        snprintf(kind, sizeof kind, "%.*s", (int)slash, at);
-        snprintf(name, sizeof name, "%.*s", (int)(n - slash - 1), at + slash + 1);
-        const struct mk_impl *part = mk_registry_find(kind, name, "", 0);
+    const struct mk_impl *part;
+    for (const char *at = impl->parts; mk_registry_next_part(&at, &part);) {
         if (part && part->caps & MK_TEST_ONLY) return true;
-        at += n + (at[n] == ' ');
     }
     return false;
 }

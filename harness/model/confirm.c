@@ -61,11 +61,7 @@ static bool same_event(const struct mk_event_info *a, const struct mk_event_info
 }
 
 static void say_thread(char *out, size_t room, const struct mk_event_info *event) {
-    if (event->thread) {
-        snprintf(out, room, "thread %u at step %u", event->thread - 1, event->step);
-    } else {
-        snprintf(out, room, "main at step %u", event->step);
-    }
+    snprintf(out, room, "%s at step %u", mk_rt_who(event->thread), event->step);
 }
 
 /* Says how two events differ that should be the same. */
@@ -157,10 +153,12 @@ static bool fails_under(const struct mk_exploration *exploration, enum mk_memory
     uint64_t hooks = mk_rt.hooks;
     setting.memory = memory;
     if (failed_alike(out, mk_replay(exploration->program, &setting, &out->decisions, NULL))) return true;
+    mk_rt.aside = true;
     bool found = failed_alike(out, mk_portfolio_open(&portfolio, exploration->program, &setting, NULL));
     for (uint64_t i = 0; i < NEAR_SCHEDULES && !found && mk_rt.hooks - hooks < NEAR_HOOKS; i++) {
         found = failed_alike(out, mk_portfolio_run(&portfolio, &setting, exploration->config->seed, i));
     }
+    mk_rt.aside = false;
     mk_portfolio_close(&portfolio);
     return found;
 }

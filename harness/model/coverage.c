@@ -180,14 +180,6 @@ void mk_coverage_free(struct mk_coverage *coverage) {
     memset(coverage, 0, sizeof *coverage);
 }
 
-void mk_coverage_merge(struct mk_coverage *into, const struct mk_coverage *other) {
-    for (size_t i = 0; i < into->n && i < other->n; i++) {
-        into->at[i].hits += other->at[i].hits;
-        if (other->at[i].cover == MK_COVER_REACHED) into->at[i].cover = MK_COVER_REACHED;
-    }
-    count(into);
-}
-
 /* ---- verdict ------------------------------------------------------------------------------------------ */
 
 bool mk_coverage_suffices(const struct mk_coverage *coverage) {

@@ -44,9 +44,6 @@ struct mk_coverage mk_coverage_of(const struct mk_conform_unit *unit);
 struct mk_coverage mk_coverage_of_files(const struct mk_notes *notes, size_t n);
 void mk_coverage_free(struct mk_coverage *coverage);
 
-/* Adds what another run of the same unit reached. */
-void mk_coverage_merge(struct mk_coverage *into, const struct mk_coverage *other);
-
 /* Returns whether at most 5% of what can be told was not reached. */
 bool mk_coverage_suffices(const struct mk_coverage *coverage);
 

@@ -51,8 +51,7 @@ static uint32_t by_turns(struct mk_chooser *chooser, uint32_t ready, uint32_t at
     (void)usual;
     calibrator->points++;
     watch(calibrator, &mk_rt.thread[at]);
-    uint32_t later = ready & ~((2u << at) - 1);
-    return (uint32_t)__builtin_ctz(later ? later : ready);
+    return mk_rt_next(at, ready);
 }
 
 static uint32_t by_default(struct mk_chooser *chooser, enum mk_choice_kind kind, uint32_t n) {

@@ -88,12 +88,24 @@ static void list_strategies(struct mk_explored *out, const char *only) {
     }
 }
 
+/* The run that estimates come from is a schedule like any other if it fails; else nobody needs to know. Returns
+ * whether it failed. */
+static bool open_portfolio(const struct mk_exploration *exploration, struct mk_portfolio *portfolio) {
+    const struct mk_explore_config *config = exploration->config;
+    mk_rt.aside = true;
+    bool failed = mk_portfolio_open(portfolio, exploration->program, &config->setting, config->strategy);
+    mk_rt.aside = false;
+    if (!failed) return false;
+    mk_failure_drop(&mk_rt.failure);
+    mk_portfolio_close(portfolio);
+    return mk_portfolio_open(portfolio, exploration->program, &config->setting, config->strategy);
+}
+
 static void explore_at_random(struct mk_exploration *exploration) {
     const struct mk_explore_config *config = exploration->config;
     struct mk_portfolio portfolio;
     list_strategies(exploration->out, config->strategy);
-    bool failed = mk_portfolio_open(&portfolio, exploration->program, &config->setting, config->strategy);
-    /* The run that estimates come from is a schedule like any other if it fails; else nobody needs to know. */
+    bool failed = open_portfolio(exploration, &portfolio);
     const char *turns = mk_strategies[mk_strategy_named("turns")].name;
     bool more = !failed || mk_exploration_note(exploration, counted_as(exploration->out, turns), failed);
     for (uint64_t i = 0; more; i++) {

@@ -78,9 +78,10 @@ uint64_t mk_shrink(const struct mk_program *program, const struct mk_setting *se
 /* ---- as text --------------------------------------------------------------------------------- */
 
 /* A token is a line of printable characters without spaces or quotes:
- *   mk1:BUILD:PROGRAM:SETTING:DECISIONS
- * BUILD: 12 hex digits of the build id; PROGRAM: what the caller says, of [A-Za-z0-9_.+@/()[]=,-]; SETTING: letters;
- * DECISIONS: "1t15=3" of thread 1, at its step 15, thread 3 goes on; joined by "." */
+ *   mk1:BUILD:PROGRAM:SETTING:DECISIONS:CHECK
+ * BUILD: 12 hex digits of the build id, 12 more behind a "+" where plug-ins are loaded; PROGRAM: what the caller says,
+ * of [A-Za-z0-9_.+@/()[]=,-]; SETTING: letters; DECISIONS: "1t15=3" of thread 1, at its step 15, thread 3 goes on;
+ * joined by "."; CHECK: 4 hex digits of mk_token_check, since a list of decisions that was cut off is one as well. */
 char *mk_token_format(const char *program, const struct mk_setting *setting, const struct mk_decisions *decisions);
 
 /* Returns 0, or -1 with a sentence in why: not a token, or of another build (which it names). *program is the
@@ -88,7 +89,11 @@ char *mk_token_format(const char *program, const struct mk_setting *setting, con
 int mk_token_parse(const char *token, char **program, struct mk_setting *setting, struct mk_decisions *decisions,
                    char *why, size_t room);
 
-/* The build id of this program, 12 hex digits. */
+/* Returns the check of "PROGRAM:SETTING:DECISIONS", of that length: what 4 hex digits can hold. The build is not part
+ * of it, so that one can be put in place of another. */
+uint32_t mk_token_check(const char *text, size_t length);
+
+/* The build id of this program, as a token has it. */
 const char *mk_token_build(void);
 
 #endif

@@ -5,8 +5,8 @@
  * pthread_self gets another one in each logical thread, as natively. (rr and other record-and-replay tools keep real
  * threads and pay a system call a switch; this is some 100 times as fast.)
  *
- * x86-64 writes the thread pointer itself (wrfsbase) where the kernel allows it, and asks the kernel otherwise. Other
- * machines take ucontext's switches and share one control block.
+ * x86-64 writes the thread pointer itself (wrfsbase) where the kernel allows it, and asks the kernel otherwise; so can
+ * AArch64, which takes ucontext's switches. On other machines all share one control block.
  */
 #include "runtime.h"
 
@@ -16,6 +16,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define STACKS_BASE 0x110000000000u
@@ -49,18 +50,126 @@ static int make_stacks(const char **why) {
     return 0;
 }
 
+/* ---- thread control blocks ------------------------------------------------------------------- */
+
+static uintptr_t thread_pointers[MK_RT_THREADS + 1]; /* the last one is of whoever calls mk_rt_run */
+
+static uint32_t index_of(uint32_t number) {
+    return number == UINT32_MAX ? MK_RT_THREADS : number;
+}
+
 #if defined(__x86_64__)
 
-struct fiber {
-    void *sp;
-    uintptr_t thread_pointer;
-};
-static struct fiber fibers[MK_RT_THREADS + 1]; /* the last one is whoever calls mk_rt_run */
 static bool writes_fs;
 
-static struct fiber *fiber_of(uint32_t number) {
-    return &fibers[number == UINT32_MAX ? MK_RT_THREADS : number];
+MK_RT_INLINE void set_thread_pointer(uintptr_t to) {
+    if (MK_RT_LIKELY(writes_fs)) {
+        __asm__ __volatile__(".byte 0xf3, 0x48, 0x0f, 0xae, 0xd0" ::"a"(to) : "memory"); /* wrfsbase rax */
+    } else {
+        long result;
+        __asm__ __volatile__("syscall" /* arch_prctl(ARCH_SET_FS): no errno, which would be a thread-local */
+                             : "=a"(result)
+                             : "0"((long)SYS_arch_prctl), "D"(0x1002L), "S"(to)
+                             : "rcx", "r11", "memory");
+        (void)result;
+    }
 }
+
+static uintptr_t own_thread_pointer(void) {
+    uintptr_t value;
+    __asm__("movq %%fs:0, %0" : "=r"(value)); /* the block begins with its own address */
+    return value;
+}
+
+static void look_at_machine(void) {
+    writes_fs = getauxval(AT_HWCAP2) & 2; /* HWCAP2_FSGSBASE */
+}
+
+#elif defined(__aarch64__)
+
+MK_RT_INLINE void set_thread_pointer(uintptr_t to) {
+    __asm__ __volatile__("msr tpidr_el0, %0" ::"r"(to) : "memory");
+}
+
+static uintptr_t own_thread_pointer(void) {
+    uintptr_t value;
+    __asm__("mrs %0, tpidr_el0" : "=r"(value));
+    return value;
+}
+
+static void look_at_machine(void) {
+}
+
+#endif
+
+#if defined(__x86_64__) || defined(__aarch64__)
+
+void mk_fiber_each(void (*visit)(void *arg, uint32_t number), void *arg) {
+    for (uint32_t i = 0; i < MK_RT_THREADS; i++) {
+        set_thread_pointer(thread_pointers[i]);
+        visit(arg, i);
+        set_thread_pointer(thread_pointers[MK_RT_THREADS]);
+    }
+}
+
+struct lender {
+    uint32_t number;
+    sem_t ready;
+};
+
+/* Lends its control block, and sleeps for good. */
+static void *lend(void *arg) {
+    struct lender *lender = arg;
+    thread_pointers[lender->number] = own_thread_pointer();
+    sem_post(&lender->ready);
+    for (;;) pause();
+    return NULL;
+}
+
+static int borrow(const char **why) {
+    struct lender lender;
+    pthread_attr_t attr;
+    pthread_t thread;
+    int failed = 0;
+    look_at_machine();
+    thread_pointers[MK_RT_THREADS] = own_thread_pointer();
+    sem_init(&lender.ready, 0, 0);
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, PTHREAD_STACK_MIN > 65536 ? PTHREAD_STACK_MIN : 65536);
+    for (lender.number = 0; lender.number < MK_RT_THREADS && !failed; lender.number++) {
+        failed = pthread_create(&thread, &attr, lend, &lender);
+        while (!failed && sem_wait(&lender.ready)) {
+        }
+    }
+    pthread_attr_destroy(&attr);
+    sem_destroy(&lender.ready);
+    if (failed) *why = "no threads could be started for logical threads to borrow from";
+    return failed ? -1 : 0;
+}
+
+#else
+
+MK_RT_INLINE void set_thread_pointer(uintptr_t to) {
+    (void)to;
+}
+
+void mk_fiber_each(void (*visit)(void *arg, uint32_t number), void *arg) {
+    visit(arg, 0);
+}
+
+static int borrow(const char **why) {
+    (void)why;
+    return 0;
+}
+
+#endif
+
+/* ---- switches -------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+
+static void *stack_pointers[MK_RT_THREADS + 1];
 
 /* Saves what a call must leave alone, and goes on where the other stack was left. */
 void mk_fiber_jump(void **save, void *load);
@@ -97,25 +206,6 @@ __asm__(".text\n"
         ".size mk_fiber_begin, .-mk_fiber_begin\n");
 void mk_fiber_begin(void);
 
-MK_RT_INLINE void set_thread_pointer(uintptr_t to) {
-    if (MK_RT_LIKELY(writes_fs)) {
-        __asm__ __volatile__(".byte 0xf3, 0x48, 0x0f, 0xae, 0xd0" ::"a"(to) : "memory"); /* wrfsbase rax */
-    } else {
-        long result;
-        __asm__ __volatile__("syscall" /* arch_prctl(ARCH_SET_FS): no errno, which would be a thread-local */
-                             : "=a"(result)
-                             : "0"((long)SYS_arch_prctl), "D"(0x1002L), "S"(to)
-                             : "rcx", "r11", "memory");
-        (void)result;
-    }
-}
-
-static uintptr_t own_thread_pointer(void) {
-    uintptr_t value;
-    __asm__("movq %%fs:0, %0" : "=r"(value)); /* the block begins with its own address */
-    return value;
-}
-
 void mk_fiber_prepare(uint32_t number, void (*entry)(void *arg), void *arg) {
     void **sp = (void **)(stack_top(number) - 128);
     *--sp = (void *)(uintptr_t)mk_fiber_begin; /* which finds the stack aligned for a call */
@@ -125,61 +215,15 @@ void mk_fiber_prepare(uint32_t number, void (*entry)(void *arg), void *arg) {
     *--sp = NULL;
     *--sp = NULL;
     *--sp = NULL;
-    fiber_of(number)->sp = sp;
+    stack_pointers[number] = sp;
 }
 
 void mk_fiber_switch(uint32_t from, uint32_t to) {
-    set_thread_pointer(fiber_of(to)->thread_pointer);
-    mk_fiber_jump(&fiber_of(from)->sp, fiber_of(to)->sp);
-}
-
-void mk_fiber_each(void (*visit)(void *arg, uint32_t number), void *arg) {
-    for (uint32_t i = 0; i < MK_RT_THREADS; i++) {
-        set_thread_pointer(fibers[i].thread_pointer);
-        visit(arg, i);
-        set_thread_pointer(fibers[MK_RT_THREADS].thread_pointer);
-    }
-}
-
-struct lender {
-    uint32_t number;
-    sem_t ready;
-};
-
-/* Lends its control block, and sleeps for good. */
-static void *lend(void *arg) {
-    struct lender *lender = arg;
-    fibers[lender->number].thread_pointer = own_thread_pointer();
-    sem_post(&lender->ready);
-    for (;;) pause();
-    return NULL;
-}
-
-static int borrow(const char **why) {
-    struct lender lender;
-    pthread_attr_t attr;
-    pthread_t thread;
-    int failed = 0;
-    writes_fs = getauxval(AT_HWCAP2) & 2; /* HWCAP2_FSGSBASE */
-    fibers[MK_RT_THREADS].thread_pointer = own_thread_pointer();
-    sem_init(&lender.ready, 0, 0);
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, PTHREAD_STACK_MIN > 65536 ? PTHREAD_STACK_MIN : 65536);
-    for (lender.number = 0; lender.number < MK_RT_THREADS && !failed; lender.number++) {
-        failed = pthread_create(&thread, &attr, lend, &lender);
-        while (!failed && sem_wait(&lender.ready)) {
-        }
-    }
-    pthread_attr_destroy(&attr);
-    sem_destroy(&lender.ready);
-    if (failed) *why = "no threads could be started for logical threads to borrow from";
-    return failed ? -1 : 0;
+    set_thread_pointer(thread_pointers[index_of(to)]);
+    mk_fiber_jump(&stack_pointers[index_of(from)], stack_pointers[index_of(to)]);
 }
 
 #else
-
-#include <ucontext.h>
 
 static ucontext_t fibers[MK_RT_THREADS + 1];
 static struct {
@@ -187,16 +231,12 @@ static struct {
     void *arg;
 } starts[MK_RT_THREADS];
 
-static ucontext_t *fiber_of(uint32_t number) {
-    return &fibers[number == UINT32_MAX ? MK_RT_THREADS : number];
-}
-
 static void begin(int number) {
     starts[number].entry(starts[number].arg);
 }
 
 void mk_fiber_prepare(uint32_t number, void (*entry)(void *arg), void *arg) {
-    ucontext_t *fiber = fiber_of(number);
+    ucontext_t *fiber = &fibers[number];
     getcontext(fiber);
     fiber->uc_stack.ss_sp = (void *)(stack_top(number) - STACK_BYTES + GUARD_BYTES);
     fiber->uc_stack.ss_size = STACK_BYTES - GUARD_BYTES;
@@ -207,16 +247,8 @@ void mk_fiber_prepare(uint32_t number, void (*entry)(void *arg), void *arg) {
 }
 
 void mk_fiber_switch(uint32_t from, uint32_t to) {
-    swapcontext(fiber_of(from), fiber_of(to));
-}
-
-void mk_fiber_each(void (*visit)(void *arg, uint32_t number), void *arg) {
-    visit(arg, 0);
-}
-
-static int borrow(const char **why) {
-    (void)why;
-    return 0;
+    set_thread_pointer(thread_pointers[index_of(to)]);
+    swapcontext(&fibers[index_of(from)], &fibers[index_of(to)]);
 }
 
 #endif

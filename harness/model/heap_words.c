@@ -17,15 +17,6 @@ static const char *bytes_in_words(char *out, size_t room, size_t bytes) {
     return out;
 }
 
-static const char *thread_in_words(char *out, size_t room, uint32_t thread) {
-    if (thread) {
-        snprintf(out, room, "thread %u", thread - 1);
-    } else {
-        snprintf(out, room, "main");
-    }
-    return out;
-}
-
 /* "a block of 64 bytes" */
 static const char *chunk_in_words(char *out, size_t room, const struct mk_heap_region *region,
                                   const struct mk_heap_chunk *chunk) {
@@ -66,27 +57,26 @@ static const char *place_in_words(char *out, size_t room, const struct mk_heap_c
 
 void mk_heap_describe(uintptr_t address, char *out, size_t room) {
     struct mk_heap_region *region;
-    char place[60], what[80], who[32], last[100] = "";
+    char place[60], what[80], last[100] = "";
     if (room) out[0] = '\0';
     if (!mk_heap_owns(address)) return;
     const struct mk_heap_chunk *chunk = nearest(address, &region);
     if (!chunk) return;
     if (!chunk->live) {
-        snprintf(last, sizeof last, ", freed by %s at {pc %#zx}",
-                 thread_in_words(who, sizeof who, chunk->freed.thread), (size_t)chunk->freed.pc);
+        snprintf(last, sizeof last, ", freed by %s at {pc %#zx}", mk_rt_who(chunk->freed.thread),
+                 (size_t)chunk->freed.pc);
     }
     chunk_in_words(what, sizeof what, region, chunk);
     place_in_words(place, sizeof place, chunk, address);
     /* One that begins there is just that: "block of 64 bytes". */
     snprintf(out, room, "%s%s, allocated by %s at {pc %#zx}%s", place, place[0] ? what : strchr(what, ' ') + 1,
-             thread_in_words(who, sizeof who, chunk->allocated.thread), (size_t)chunk->allocated.pc, last);
+             mk_rt_who(chunk->allocated.thread), (size_t)chunk->allocated.pc, last);
 }
 
 static void add_deed(struct mk_text *text, const struct mk_heap_region *region, const char *done,
                      const struct mk_heap_deed *deed) {
-    char who[32];
     mk_text_printf(text, "%s was %s by %s at step %u:\n    {pc %#zx}\n", name_of(region), done,
-                   thread_in_words(who, sizeof who, deed->thread), deed->step, (size_t)deed->pc);
+                   mk_rt_who(deed->thread), deed->step, (size_t)deed->pc);
     for (uint32_t i = 0; i < deed->frames; i++) mk_text_printf(text, "    {pc %#zx}\n", (size_t)deed->frame[i]);
 }
 
@@ -123,11 +113,11 @@ static void say_runs_over(struct mk_failure *failure, const char *begin, const s
 void mk_heap_bad_touch(uintptr_t address, size_t bytes, bool write, uintptr_t pc) {
     struct mk_failure failure = {.kind = MK_FAIL_BOUNDS, .thread = mk_rt.now->number, .address = address};
     struct mk_heap_region *region;
-    char who[32], many[40], begin[100], place[60], what[80];
+    char many[40], begin[100], place[60], what[80];
     const struct mk_heap_chunk *chunk = nearest(address, &region);
     failure.here = touch_now(bytes, write, pc);
-    snprintf(begin, sizeof begin, "%s %s %s", thread_in_words(who, sizeof who, mk_rt.now->number),
-             write ? "writes" : "reads", bytes_in_words(many, sizeof many, bytes));
+    snprintf(begin, sizeof begin, "%s %s %s", mk_rt_who(mk_rt.now->number), write ? "writes" : "reads",
+             bytes_in_words(many, sizeof many, bytes));
     if (!chunk) {
         snprintf(failure.what, sizeof failure.what, "%s of heap memory that was never handed out", begin);
         mk_rt_fail_with(&failure);
@@ -139,7 +129,7 @@ void mk_heap_bad_touch(uintptr_t address, size_t bytes, bool write, uintptr_t pc
         failure.kind = MK_FAIL_USE_AFTER_FREE;
         failure.there = touch_of_free(chunk);
         snprintf(failure.what, sizeof failure.what, "%s%s%s%s, after %s has freed it", begin,
-                 place[0] ? ", " : " of ", place, what, thread_in_words(who, sizeof who, chunk->freed.thread));
+                 place[0] ? ", " : " of ", place, what, mk_rt_who(chunk->freed.thread));
     } else if (address - chunk->low < chunk->bytes) {
         say_runs_over(&failure, begin, chunk, bytes, what);
     } else {
@@ -152,9 +142,9 @@ void mk_heap_bad_touch(uintptr_t address, size_t bytes, bool write, uintptr_t pc
 void mk_heap_bad_free(uintptr_t address, const char *does, uintptr_t pc) {
     struct mk_failure failure = {.kind = MK_FAIL_BAD_FREE, .thread = mk_rt.now->number, .address = address};
     struct mk_heap_region *region;
-    char who[32], other[32], place[60], what[80];
+    char place[60], what[80];
+    const char *who = mk_rt_who(mk_rt.now->number);
     const struct mk_heap_chunk *chunk = nearest(address, &region);
-    thread_in_words(who, sizeof who, mk_rt.now->number);
     failure.here = touch_now(0, true, pc);
     failure.here.freed = true;
     if (!chunk) {
@@ -170,7 +160,7 @@ void mk_heap_bad_free(uintptr_t address, const char *does, uintptr_t pc) {
     } else if (!chunk->live) {
         failure.there = touch_of_free(chunk);
         snprintf(failure.what, sizeof failure.what, "%s %s %s that %s has freed already", who, does, what,
-                 thread_in_words(other, sizeof other, chunk->freed.thread));
+                 mk_rt_who(chunk->freed.thread));
     } else {
         snprintf(failure.what, sizeof failure.what, "%s %s %s, which is not what it was handed out as", who, does,
                  what);

@@ -1,5 +1,6 @@
 /* hooks.c - what the compiler inserts into instrumented code: the ThreadSanitizer ABI of gcc and clang, and nothing
- * else. Outside of schedules a hook does what it stands for. */
+ * else. Outside of schedules a hook does what it stands for; that a variable was written is noted there too, so that
+ * the next schedule finds it as each other one does. */
 #include "runtime.h"
 
 #include <stdatomic.h>
@@ -44,11 +45,11 @@ __attribute__((noreturn, cold)) static void fail_alone(void) {
 }
 
 MK_RT_INLINE void plain(uintptr_t address, size_t bytes, bool write, uintptr_t pc) {
+    if (write) mk_reset_written(address, bytes);
     if (!mk_rt.on) return;
     mk_rt.hooks++;
     if (MK_RT_UNLIKELY(mk_rt.hooks - mk_rt.hooks_at_point > PLAIN_MAX)) fail_alone();
     mk_heap_check(address, bytes, write, pc);
-    if (write) mk_reset_written(address, bytes);
     mk_race_plain(address, bytes, write, pc);
 }
 
@@ -95,11 +96,11 @@ static void tell_volatile(enum mk_act_kind act, void *address, uint32_t bytes, u
 #define VOLATILE(NAME, BYTES, WRITE)                                              \
     void __tsan_##NAME(void *address);                                            \
     void __tsan_##NAME(void *address) {                                           \
+        if (WRITE) mk_reset_written((uintptr_t)address, BYTES);                   \
         if (!mk_rt.on) return;                                                    \
         mk_rt.hooks++;                                                            \
         mk_rt_point(WRITE ? MK_ACT_STORE : MK_ACT_LOAD, (uintptr_t)address, PC);  \
         mk_heap_check((uintptr_t)address, BYTES, WRITE, PC);                      \
-        if (WRITE) mk_reset_written((uintptr_t)address, BYTES);                   \
         mk_race_atomic((uintptr_t)address, BYTES, WRITE, PC);                     \
         tell_volatile(WRITE ? MK_ACT_STORE : MK_ACT_LOAD, address, BYTES, PC);    \
     }
@@ -127,9 +128,9 @@ MK_RT_INLINE unsigned __int128 value_of(struct mk_word word) {
 #define ATOMIC_RMW(BITS, TYPE, NAME, WHAT, OUTSIDE)                                                                  \
     TYPE __tsan_atomic##BITS##_##NAME(volatile TYPE *at, TYPE operand, int order);                                   \
     TYPE __tsan_atomic##BITS##_##NAME(volatile TYPE *at, TYPE operand, int order) {                                  \
+        mk_reset_written((uintptr_t)at, sizeof operand);                                                             \
         if (!mk_rt.on) return OUTSIDE;                                                                               \
         mk_rt.hooks++;                                                                                               \
-        mk_reset_written((uintptr_t)at, sizeof operand);                                                             \
         return (TYPE)value_of(mk_memory_rmw((uintptr_t)at, sizeof operand, WHAT, word_of(operand), order, PC));      \
     }
 
@@ -138,11 +139,11 @@ MK_RT_INLINE unsigned __int128 value_of(struct mk_word word) {
                                                       int failure);                                                  \
     int __tsan_atomic##BITS##_compare_exchange_##NAME(volatile TYPE *at, TYPE *expected, TYPE desired, int order,    \
                                                       int failure) {                                                 \
+        mk_reset_written((uintptr_t)at, sizeof desired);                                                             \
         if (!mk_rt.on) {                                                                                             \
             return __atomic_compare_exchange_n(at, expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);    \
         }                                                                                                            \
         mk_rt.hooks++;                                                                                               \
-        mk_reset_written((uintptr_t)at, sizeof desired);                                                             \
         struct mk_word wanted = word_of(*expected);                                                                  \
         bool done = mk_memory_cas((uintptr_t)at, sizeof desired, &wanted, word_of(desired), WEAK, order, failure,    \
                                   PC);                                                                               \
@@ -159,12 +160,12 @@ MK_RT_INLINE unsigned __int128 value_of(struct mk_word word) {
     }                                                                                                                \
     void __tsan_atomic##BITS##_store(volatile TYPE *at, TYPE value, int order);                                      \
     void __tsan_atomic##BITS##_store(volatile TYPE *at, TYPE value, int order) {                                     \
+        mk_reset_written((uintptr_t)at, sizeof value);                                                               \
         if (!mk_rt.on) {                                                                                             \
             __atomic_store_n(at, value, __ATOMIC_SEQ_CST);                                                           \
             return;                                                                                                  \
         }                                                                                                            \
         mk_rt.hooks++;                                                                                               \
-        mk_reset_written((uintptr_t)at, sizeof value);                                                               \
         mk_memory_store((uintptr_t)at, sizeof value, word_of(value), order, PC);                                     \
     }                                                                                                                \
     ATOMIC_RMW(BITS, TYPE, exchange, MK_RMW_EXCHANGE, __atomic_exchange_n(at, operand, __ATOMIC_SEQ_CST))            \
@@ -181,12 +182,12 @@ MK_RT_INLINE unsigned __int128 value_of(struct mk_word word) {
                                                     int failure);                                                    \
     TYPE __tsan_atomic##BITS##_compare_exchange_val(volatile TYPE *at, TYPE expected, TYPE desired, int order,       \
                                                     int failure) {                                                   \
+        mk_reset_written((uintptr_t)at, sizeof desired);                                                             \
         if (!mk_rt.on) {                                                                                             \
             __atomic_compare_exchange_n(at, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);          \
             return expected;                                                                                         \
         }                                                                                                            \
         mk_rt.hooks++;                                                                                               \
-        mk_reset_written((uintptr_t)at, sizeof desired);                                                             \
         struct mk_word wanted = word_of(expected);                                                                   \
         mk_memory_cas((uintptr_t)at, sizeof desired, &wanted, word_of(desired), false, order, failure, PC);          \
         return (TYPE)value_of(wanted);                                                                               \

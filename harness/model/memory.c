@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 
 #define STORES 8u /* kept of a location */
+#define HEADS 2u  /* of release sequences that go on at its last store */
 #define BUFFER 64u /* stores of a thread that others need not see yet, under TSO */
 #define LOCATIONS_MAX 8192u
 #define SPINS_MAX 7u /* loads of one place in a row that find the same: then others go on first */
@@ -35,15 +36,19 @@ struct store {
     uint32_t first_read[MK_RT_THREADS]; /* epoch in which each thread first read it */
 };
 
+/* A release sequence that goes on: with read-modify-writes of anybody, and stores of the thread that released. */
+struct head {
+    uint32_t threads; /* a bit for who released; of several where there were more than HEADS; 0 none */
+    struct mk_view view; /* what it handed over */
+};
+
 struct location {
     uintptr_t address;
     uint32_t bytes;
     uint32_t next;  /* of the same cell, 1 + index; 0 = none */
     uint32_t n;     /* stores so far, the one that was there before included */
     uint32_t first; /* the oldest that is kept */
-    uint32_t head_thread;     /* whose release sequence goes on at the last store */
-    bool has_head;
-    struct mk_view head;      /* what its head hands over */
+    struct head head[HEADS];
     struct store store[STORES];
 };
 
@@ -107,7 +112,7 @@ static void begin_location(struct location *location, uintptr_t address, size_t 
     location->bytes = (uint32_t)bytes;
     location->n = 1;
     location->first = 0;
-    location->has_head = false;
+    for (unsigned i = 0; i < HEADS; i++) location->head[i].threads = 0;
     store->value = word_at(address, bytes);
     store->thread = store->epoch = store->index = 0;
     store->hands_over = false;
@@ -346,7 +351,32 @@ static void hand_over(struct store *store, const struct mk_view *view) {
     mk_clock_join(&store->view.seen, &view->seen);
 }
 
-/* Appends a store. `rmw`: it carries on the release sequence of the one before. */
+/* The thread begins a release sequence. Where there is no room for one more, two are taken to be one: whoever goes on
+ * with one of them hands over too much, so that something is missed, and nothing is made up. */
+static void add_head(struct location *location, uint32_t thread, const struct mk_view *view) {
+    struct head *head = &location->head[0];
+    for (unsigned i = 0; i + 1 < HEADS && head->threads && !(head->threads & 1u << thread); i++) head++;
+    bool others = head->threads & ~(1u << thread);
+    head->threads |= 1u << thread;
+    if (others) {
+        mk_clock_join(&head->view.hb, &view->hb);
+        mk_clock_join(&head->view.seen, &view->seen);
+    } else {
+        head->view = *view; /* the thread's own, and no less than what it handed over before */
+    }
+}
+
+/* A store that is no read-modify-write: sequences of other threads end, those of its own go on with it (C11; no more
+ * in C++20). */
+static void end_heads(struct location *location, struct store *store, uint32_t thread) {
+    for (unsigned i = 0; i < HEADS; i++) {
+        struct head *head = &location->head[i];
+        if (head->threads & 1u << thread) hand_over(store, &head->view);
+        head->threads &= 1u << thread;
+    }
+}
+
+/* Appends a store. `rmw`: it carries on the release sequences of the one before. */
 static void append(struct location *location, struct mk_word value, int order, bool rmw) {
     struct mk_logical *now = mk_rt.now;
     const struct store *before = last_of(location);
@@ -370,21 +400,14 @@ static void append(struct location *location, struct mk_word value, int order, b
     store->sc_steps = order == memory_order_seq_cst ? mk_rt.steps : NOT_SC;
     memset(store->first_read, 0xff, sizeof store->first_read);
     if (now->has_fence_release) hand_over(store, &now->fence_release);
+    if (!rmw) end_heads(location, store, now->number);
     if (releases(order)) {
         struct mk_view own;
         own.hb = now->hb;
         own.seen = mk_rt.fences ? now->seen : now->hb;
         hand_over(store, &own);
-        location->has_head = true;
-        location->head_thread = now->number;
-        location->head = own;
+        add_head(location, now->number, &own);
         tick(now);
-    } else if (location->has_head && !rmw) {
-        if (location->head_thread == now->number) {
-            hand_over(store, &location->head); /* C11: later stores of the same thread go on with the sequence */
-        } else {
-            location->has_head = false;
-        }
     }
     if (rmw || order == memory_order_seq_cst) now->flushed = now->stores;
     put_word(location->address, location->bytes, value);

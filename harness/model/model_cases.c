@@ -10,7 +10,11 @@
 #include "program.h"
 #include "report.h"
 
-#define SCHEDULES 20000        /* of a trial, at full effort */
+/* Schedules of a trial, at full effort. Drawn programs are all different, so that one more is worth more than one
+ * more schedule of a scenario: they get as many as sixteen of those. */
+#define DRAWN_SCHEDULES 40000
+#define SCENARIO_SCHEDULES 2500
+#define COVERAGE_SCHEDULES 20000
 #define OF_DRAWN 100           /* of each program whose operations are drawn */
 #define OF_SCENARIO 2000       /* of each that is a scenario: only its random numbers differ */
 #define REFUSE_ONE_IN 4        /* allocations ... */
@@ -42,6 +46,7 @@ static struct mk_explore_config config_of(const char *oracle, uint64_t seed, uin
     config.exhaustive = mk_model_asked.exhaustive;
     config.preemptions = mk_model_asked.preemptions;
     config.stale = mk_model_asked.stale;
+    config.stop = mk_model_asked.stop;
     return config;
 }
 
@@ -87,7 +92,11 @@ bool mk_model_try(const struct mk_conform_unit *unit, const char *oracle, uint64
         struct mk_explored explored = {0};
         struct mk_made_program made;
         struct mk_err err;
-        if (mk_program_make(unit, oracle, program_seed, &made, &err)) break;
+        if (mk_program_make(unit, oracle, program_seed, &made, &err)) {
+            *out = (struct mk_finding){.what = mk_need_format("cannot be tried: %s", err.text),
+                                       .rule = mk_need_text("model/limit")};
+            return true;
+        }
         struct mk_explore_config config = config_of(oracle, program_seed, i, left < of_each ? left : of_each);
         mk_explore(&made.program, &config, &explored);
         mk_program_count(&made, tried);
@@ -98,9 +107,10 @@ bool mk_model_try(const struct mk_conform_unit *unit, const char *oracle, uint64
         failed = explored.failed;
         if (failed) tell(&made, &explored, out);
         bool stuck = !explored.schedules || (explored.complete && !draws(oracle));
+        bool stopped = mk_model_asked.stop && *mk_model_asked.stop;
         mk_explored_free(&explored);
         mk_program_free(&made);
-        if (stuck) break;
+        if (stuck || stopped) break;
     }
     if (mk_model_asked.exhaustive) tried->note = note_search(tried->windows, programs, complete);
     return failed;
@@ -111,13 +121,14 @@ static struct mk_conform_unit unit_of(const struct mk_check *check) {
                                     .caps = check->caps, .colliding = check->colliding};
 }
 
-static uint64_t schedules_of(const struct mk_check *check) {
-    return mk_model_asked.schedules ? mk_model_asked.schedules : mk_check_ops((struct mk_check *)check, SCHEDULES);
+/* Returns as many as were asked for, or by the effort, of which `full` are all. */
+static uint64_t schedules_of(const struct mk_check *check, uint64_t full) {
+    return mk_model_asked.schedules ? mk_model_asked.schedules : mk_check_ops(check, full);
 }
 
 static void run(struct mk_check *check) {
     struct mk_conform_unit unit = unit_of(check);
-    uint64_t schedules = schedules_of(check);
+    uint64_t schedules = schedules_of(check, draws(check->which->name) ? DRAWN_SCHEDULES : SCENARIO_SCHEDULES);
     struct mk_finding finding = {0};
     if (mk_model_try(&unit, check->which->name, check->seed, schedules, &check->tried, &finding)) {
         mk_found_whole(check, &finding);
@@ -142,7 +153,7 @@ static void run_coverage(struct mk_check *check) {
     struct mk_conform_unit unit = unit_of(check);
     struct mk_finding finding = {0};
     struct mk_coverage coverage = {0};
-    uint64_t each = schedules_of(check) / 4 + 1;
+    uint64_t each = schedules_of(check, COVERAGE_SCHEDULES) / 4 + 1;
     bool failed = false;
     mk_coverage_reset();
     for (const struct mk_case *at = mk_model_cases(check->impl->kind->name); at->name && !failed; at++) {
@@ -190,6 +201,7 @@ static const char *skips_lock_free(const struct mk_check *check) {
 static const char *skips_coverage(const struct mk_check *check) {
     const char *why = skips_pressure(check);
     size_t n;
+    if (!why) why = mk_symbols_missing();
     if (why) return why;
     char **files = mk_coverage_files(check->impl, &n);
     bool any = false;

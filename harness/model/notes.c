@@ -11,6 +11,7 @@
 #include "../record.h"
 #include "../text.h"
 #include "runtime.h"
+#include "weaken.h"
 
 #define FILE_LIMIT_BYTES (16u << 20)
 #define REACH 4 /* lines between a comment's end and the access it is about; as in scripts/lint_orders.py */
@@ -574,9 +575,8 @@ static bool can_be(const char *access, unsigned act) {
 }
 
 static bool has_order(const struct mk_note *note, int order) {
-    static const char *const names[] = {"relaxed", "consume", "acquire", "release", "acq_rel", "seq_cst"};
-    if (order < 0 || order > 5 || strstr(note->order, "fence")) return true;
-    return strcmp(note->order, names[order]) == 0;
+    if (order < 0 || strstr(note->order, "fence")) return true;
+    return strcmp(note->order, mk_order_name(order)) == 0;
 }
 
 const struct mk_note *mk_notes_at(const struct mk_notes *notes, uint32_t line, unsigned act, int order) {

@@ -64,8 +64,7 @@ struct mk_orders_file {
     struct mk_orders *impls;
     size_t impls_n;
 };
-extern const struct mk_record mk_order_step_record, mk_orders_unclean_record, mk_orders_record,
-    mk_orders_file_record;
+extern const struct mk_record mk_order_step_record, mk_orders_record, mk_orders_file_record;
 
 /* Where the programs come from that are tried. */
 struct mk_orders_source {

@@ -56,7 +56,7 @@ static const struct mk_field unclean_fields[] = {
     FIELD(mk_orders_unclean, token, MK_FIELD_TEXT, 0, "Carries out that schedule, in the build that wrote it."),
     {0},
 };
-const struct mk_record mk_orders_unclean_record = {
+static const struct mk_record unclean_record = {
     "orders_unclean", sizeof(struct mk_orders_unclean), unclean_fields,
     "What fails with no order weakened. Its oracle is left out: what it found would prove nothing.",
 };
@@ -64,7 +64,7 @@ const struct mk_record mk_orders_unclean_record = {
 static const struct mk_field orders_fields[] = {
     FIELD(mk_orders, identity, MK_FIELD_TEXT, MK_FIELD_REQUIRED, "What was judged."),
     FIELD(mk_orders, schedules, MK_FIELD_U64, 0, "Schedules without weakening."),
-    LIST(mk_orders, unclean, &mk_orders_unclean_record, "What of these failed."),
+    LIST(mk_orders, unclean, &unclean_record, "What of these failed."),
     FIELD(mk_orders, budget, MK_FIELD_U64, 0, "Schedules for each step, at most."),
     FIELD(mk_orders, coverage, MK_FIELD_TEXT, 0, "Which numbered accesses were carried out, without weakening."),
     LIST(mk_orders, steps, &mk_order_step_record, "By file and line."),

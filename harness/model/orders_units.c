@@ -1,5 +1,5 @@
-/* orders_units.c - the programs that judge an implementation: its own oracles, and those of what it is compiled
- * into. */
+/* orders_units.c - the programs that judge an implementation: its own oracles, with each choice of parts, and those of
+ * what it is compiled into. */
 #include "orders.h"
 
 #include <stdlib.h>
@@ -100,6 +100,31 @@ static int add_user(struct mk_orders_units *units, const struct mk_impl *part, s
     return failed;
 }
 
+/* Whether one of these parts, "kind/name" each, is none but in name. */
+static bool has_sham(const char *parts) {
+    char kind[32], name[64];
+    int length;
+    for (const char *at = parts; sscanf(at, " %31[^/]/%63s%n", kind, name, &length) == 2; at += length) {
+        const struct mk_impl *part = mk_registry_find(kind, name, "", 0);
+        if (part && part->caps & (MK_FLOOR | MK_TEST_ONLY)) return true;
+    }
+    return false;
+}
+
+/* The same with other parts: what one part orders by the way, another may not. */
+static int add_others(struct mk_orders_units *units, const struct mk_impl *impl, struct mk_err *err) {
+    int failed = 0;
+    for (size_t i = 0; i < mk_registry_count() && !failed; i++) {
+        const struct mk_impl *other = mk_registry_at(i);
+        if (strcmp(other->kind->name, impl->kind->name) != 0 || strcmp(other->name, impl->name) != 0) continue;
+        if (!other->chosen[0] || other->value_bytes != impl->value_bytes || has_sham(other->parts)) continue;
+        char *pattern = mk_need_format("%s/%s%s", other->kind->name, other->name, other->chosen);
+        failed = add_unit(units, pattern, other->value_bytes, err);
+        free(pattern);
+    }
+    return failed;
+}
+
 static void add_oracles(struct mk_orders_units *units) {
     for (size_t u = 0; u < units->units_n; u++) {
         const struct mk_case *at = mk_model_cases(units->units[u].composition.impl->kind->name);
@@ -138,6 +163,7 @@ int mk_orders_units_make(const char *identity, struct mk_orders_units *units, st
     memset(units, 0, sizeof *units);
     units->identity = mk_need_text(identity);
     if (add_unit(units, identity, value_bytes_of(identity), err) ||
+        (!strchr(identity, '+') && add_others(units, units->units[0].composition.impl, err)) ||
         add_user(units, units->units[0].composition.impl, err)) {
         mk_orders_units_free(units);
         return -1;

@@ -70,7 +70,7 @@ struct mk_made {
     char *name;
     struct mk_conform_unit *owned; /* made from a name alone; else NULL */
     const struct mk_scenario *scenario; /* NULL: of none */
-    /* Of all schedules that were explored: replays are not counted. */
+    /* Of all schedules that were explored: others (mk_rt.aside) are not counted. */
     uint64_t ops;
     uint64_t count[MK_SCENARIO_OUTCOMES_MAX];
 };

@@ -362,7 +362,7 @@ static void end(void *arg) {
     mk_stage_flush(&mk_stage.me[alone]);
     mk_shadow_clear(&run.shadow);
     mk_stage_close();
-    if (!mk_rt.replays) blocks->made.ops += run.ops;
+    if (!mk_rt.aside) blocks->made.ops += run.ops;
 }
 
 int mk_program_of_blocks(const struct mk_conform_unit *unit, uint64_t seed, struct mk_program *out,

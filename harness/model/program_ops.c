@@ -3,9 +3,9 @@
  * A few threads do a few operations each, on few parts, beside a resize if there is one to be had. What they were
  * answered has to be linearizable. What "before" means there: where the memory model lets a load read an old
  * store, an operation that returned is before another one only if it happens before it (C11), for nothing else tells
- * a thread that it is over. So every call keeps the clock of its thread, and every return its epoch. In half of the programs
- * the oracle itself orders what returned before what is called next, as a program would whose threads tell each
- * other; in the other half it does not, so that it hides nothing.
+ * a thread that it is over. So every call keeps the clock of its thread, and every return its epoch. In half of the
+ * programs the oracle itself orders what returned before what is called next, as a program would whose threads tell
+ * each other; in the other half it does not, so that it hides nothing.
  */
 #include "program.h"
 
@@ -460,7 +460,7 @@ static void end(void *arg) {
     compare_contents();
     if (!ops->flushes_first) mk_stage_flush(me);
     mk_stage_close();
-    if (mk_rt.replays) return;
+    if (mk_rt.aside) return;
     for (uint32_t i = 0; i < LANES; i++) ops->made.ops += run.lane[i].n;
 }
 
@@ -477,19 +477,14 @@ static const char *blocks_of_parts(const struct mk_conform_unit *unit) {
             if (memory->progress[code] < MK_LOCK_FREE) return "its allocator does not call itself lock-free";
         }
     }
-    for (const char *at = impl->parts; *at;) {
-        char kind[32], name[64];
-        size_t n = strcspn(at, " "), slash = strcspn(at, "/");
-        snprintf(kind, sizeof kind, "%.*s", (int)slash, at);
-        snprintf(name, sizeof name, "%.*s", (int)(n - slash - 1), at + slash + 1);
-        const struct mk_impl *part = mk_registry_find(kind, name, "", 0);
+    const struct mk_impl *part;
+    for (const char *at = impl->parts; mk_registry_next_part(&at, &part);) {
         for (unsigned code = 0; part && code < MK_OPS_MAX; code++) {
             bool counts = part->must_offer >> code & 1 && part->kind->dense_keys; /* reclaimers; a hash is pure */
             if (counts && part->progress[code] < MK_LOCK_FREE) {
                 return "its reclaimer does not call itself lock-free";
             }
         }
-        at += n + (at[n] == ' ');
     }
     return NULL;
 }

@@ -52,7 +52,7 @@ static void judge(struct play *play) {
     }
     if (outcome >= play->outcomes) fail(play, "no outcome", ".after names an outcome that there is not");
     const struct mk_outcome *which = &scenario->outcomes[outcome];
-    if (!mk_rt.replays) play->made.count[outcome]++;
+    if (!mk_rt.aside) play->made.count[outcome]++;
     if (which->grade == MK_FORBIDDEN) fail(play, which->name, which->help ? which->help : "it is forbidden");
 }
 
@@ -75,6 +75,11 @@ static bool lacks_instance(const struct play *play) {
     return play->made.plan.unit && !mk_stage.self;
 }
 
+/* Whether a thread is not there before its body: of those that leave and enter again some enter for the first time. */
+static bool is_new(const struct play *play, uint32_t number) {
+    return play->made.scenario->reborn && number && play->random[number] & 1;
+}
+
 static void begin(void *arg) {
     struct play *play = arg;
     const struct mk_scenario *scenario = play->made.scenario;
@@ -86,7 +91,9 @@ static void begin(void *arg) {
     set_actors(play);
     uint32_t refuse_one_in = mk_rt.refuse_one_in;
     mk_stage_calm(); /* every body has its part to do, so all come in */
-    for (uint32_t i = 0; play->made.plan.unit && i < scenario->threads; i++) mk_stage_enter(i);
+    for (uint32_t i = 0; play->made.plan.unit && i < scenario->threads; i++) {
+        if (!is_new(play, i)) mk_stage_enter(i);
+    }
     mk_rt.refuse_one_in = refuse_one_in;
     if (!scenario->before) return;
     actors[0].random = play->random_before;
@@ -99,7 +106,7 @@ static void body(void *arg, uint32_t number) {
     const struct mk_scenario *scenario = play->made.scenario;
     if (lacks_instance(play)) return;
     if (play->made.plan.unit && scenario->reborn) {
-        mk_stage_leave(number);
+        if (!is_new(play, number)) mk_stage_leave(number);
         if (!mk_stage_enter(number)) return;
     }
     scenario->body(&actors[number]);
@@ -113,7 +120,7 @@ static void end(void *arg) {
     judge(play);
     for (uint32_t i = 0; scenario->leave && i < scenario->threads; i++) scenario->leave(&actors[i]);
     if (play->made.plan.unit) mk_stage_close();
-    for (uint32_t i = 0; !mk_rt.replays && i < scenario->threads; i++) play->made.ops += actors[i].ops;
+    for (uint32_t i = 0; !mk_rt.aside && i < scenario->threads; i++) play->made.ops += actors[i].ops;
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */

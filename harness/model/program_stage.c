@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../registry.h"
+#include "libc.h"
 
 #define STATS_MAX 64
 
@@ -89,9 +90,10 @@ static void close_memory(void) {
 }
 
 static void expect_nothing_kept(const char *when) {
-    size_t live = mk_heap_live();
+    size_t live = mk_heap_live(), bytes;
     if (live == mk_stage.live) return;
-    mk_rt_fail(MK_FAIL_LEAK, 0, "%s %zu block%s of memory %s not been given back", when, live - mk_stage.live,
+    uintptr_t oldest = mk_stage.live ? 0 : mk_heap_oldest(&bytes); /* else it may be of before */
+    mk_rt_fail(MK_FAIL_LEAK, oldest, "%s %zu block%s of memory %s not been given back", when, live - mk_stage.live,
                live - mk_stage.live == 1 ? "" : "s", live - mk_stage.live == 1 ? "has" : "have");
 }
 

@@ -15,12 +15,13 @@ struct mk_model_asked {
     const char *strategy;    /* NULL = portfolio */
     bool exhaustive;
     uint32_t preemptions, stale; /* of exhaustive search */
+    const volatile sig_atomic_t *stop; /* not 0: trials end early; may be NULL */
 };
 extern struct mk_model_asked mk_model_asked;
 
 /* Returns the oracles of a kind in this flavour, ended by one without a name: "schedules" (operations drawn from the
- * contract), "lock_free" (of those that call themselves so, with one thread stopped for ever), "coverage", and the scenarios.
- * oracles.c lists them instead of those for native builds. The list stays. Kind "litmus" has scenarios alone, which
+ * contract), "lock_free" (of those that call themselves so, with one thread stopped for ever), "coverage", and the
+ * scenarios. oracles.c lists them instead of those for native builds. The list stays. Kind "litmus" has scenarios alone, which
  * have no instance. */
 const struct mk_case *mk_model_cases(const char *kind);
 

@@ -51,6 +51,11 @@ struct mk_cell *mk_cell_page_slow(uintptr_t number) {
     return page->cells;
 }
 
+void mk_race_forget_all(void) {
+    size_t bytes = pages * MK_CELLS_A_PAGE * sizeof(struct mk_cell);
+    if (bytes && madvise(pool, bytes, MADV_DONTNEED)) memset(pool, 0, bytes);
+}
+
 /* ---- accesses -------------------------------------------------------------------------------- */
 
 MK_RT_INLINE unsigned mask_of(const struct mk_access *access) {
@@ -78,22 +83,12 @@ static const char *in_words(const struct mk_touch *touch) {
     return touch->write ? "write" : "read";
 }
 
-static void say_who(char *out, size_t room, uint32_t thread) {
-    if (thread) {
-        snprintf(out, room, "thread %u", thread - 1);
-    } else {
-        snprintf(out, room, "main");
-    }
-}
-
 __attribute__((noreturn, cold)) static void fail_race(uintptr_t address, size_t bytes, const struct mk_access *here,
                                                       const struct mk_access *there) {
     struct mk_failure failure = {.kind = MK_FAIL_RACE, .thread = mk_rt.now->number, .address = address};
-    char one[32], other[32];
     failure.here = touch_of(here, (uint32_t)bytes);
     failure.there = touch_of(there, (uint32_t)__builtin_popcount(mask_of(there)));
-    say_who(one, sizeof one, failure.here.thread);
-    say_who(other, sizeof other, failure.there.thread);
+    const char *one = mk_rt_who(failure.here.thread), *other = mk_rt_who(failure.there.thread);
     if (failure.here.freed || failure.there.freed) {
         const struct mk_touch *use = failure.here.freed ? &failure.there : &failure.here;
         failure.kind = MK_FAIL_USE_AFTER_FREE;

@@ -68,9 +68,11 @@ bool mk_replay_applied(const struct mk_program *program, const struct mk_setting
     struct repeater repeater = {.chooser = {repeat_thread, repeat_value}, .at = decisions->at, .applied = applied};
     split(&repeater, decisions);
     if (applied) memset(applied, 0, decisions->n * sizeof *applied);
-    mk_rt.replays = true;
+    bool aside = mk_rt.aside;
+    mk_rt.replays = mk_rt.aside = true;
     bool failed = mk_run_under(program, setting, &repeater.chooser, sink);
     mk_rt.replays = false;
+    mk_rt.aside = aside;
     return failed;
 }
 

@@ -106,7 +106,7 @@ static void add_failing(struct mk_finding_sample *finding, const struct mk_tale 
     /* Whoever only looks at the outcome has no stack of interest. */
     bool at_end = tale->failure.thread == 0 && tale->failure.kind != MK_FAIL_CRASH;
     if (at_end || (!thread->depth && !thread->pc)) return;
-    mk_tale_thread(tale->failure.thread, &title);
+    mk_text_puts(&title, mk_rt_who(tale->failure.thread));
     mk_text_puts(&title, ", when it failed");
     add_thread(finding, mk_text_take(&title), thread, 0);
 }
@@ -114,7 +114,7 @@ static void add_failing(struct mk_finding_sample *finding, const struct mk_tale 
 /* Returns what a line of the failure's detail says of a thread: all of it, if it begins with its name; or NULL. */
 static char *said_of(const char *detail, uint32_t thread) {
     struct mk_text name = {0}, line = {0};
-    mk_tale_thread(thread, &name);
+    mk_text_puts(&name, mk_rt_who(thread));
     mk_text_putc(&name, ' ');
     for (const char *at = detail; at && *at;) {
         size_t n = strcspn(at, "\n");
@@ -140,7 +140,7 @@ static void add_stuck(struct mk_finding_sample *finding, const struct mk_tale *t
         if (said) {
             mk_text_puts(&title, said);
         } else {
-            mk_tale_thread(i, &title);
+            mk_text_puts(&title, mk_rt_who(i));
             if (thread->state == MK_THREAD_BLOCKED) {
                 mk_text_printf(&title, " waits for %s", thread->waits_for ? thread->waits_for : "others");
             } else {
@@ -184,7 +184,7 @@ static bool is_title(const struct mk_tale *tale, const char *line) {
     bool told = false;
     for (uint32_t i = 1; is_stuck(tale->failure.kind) && i < tale->threads && !told; i++) {
         struct mk_text name = {0};
-        mk_tale_thread(i, &name);
+        mk_text_puts(&name, mk_rt_who(i));
         mk_text_putc(&name, ' ');
         told = strncmp(line, name.at, name.n) == 0;
         mk_text_free(&name);
@@ -327,6 +327,14 @@ static char *sentence(const struct mk_explored *explored, const struct mk_tale *
     return mk_text_take(&text);
 }
 
+static void put_missing(struct mk_text *out) {
+    const char *why = mk_symbols_missing();
+    if (!why) return;
+    char *text = mk_need_format("Places are those of functions, and have no lines: %s.", why);
+    put_paragraph(text, out);
+    free(text);
+}
+
 static void put_token(const char *token, const char *command, struct mk_text *out) {
     if (token && !(command && strstr(command, token))) mk_text_printf(out, "Token: %s\n", token);
 }
@@ -349,6 +357,7 @@ bool mk_report(const struct mk_program *program, const struct mk_explored *explo
     put_decisions(&tale, &detail);
     put_strategy(explored, &detail);
     put_affected(explored, &detail);
+    put_missing(&detail);
     put_token(token, command, &detail);
     if (!is_stuck(tale.failure.kind)) mk_tale_object(&tale, tale.failure.address, &object);
     if (object.n) finding->object = mk_text_take(&object);

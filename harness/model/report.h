@@ -18,6 +18,9 @@ struct mk_symbol {
  * Results come back in `out`, one each, never NULL. */
 void mk_symbols(const uintptr_t *pc, size_t n, const struct mk_symbol **out);
 
+/* Returns why places of the code have no lines here, as half a sentence, or NULL where they have. */
+const char *mk_symbols_missing(void);
+
 /* Returns the name of a global variable that the address lies in, with its offset behind a +; "" where none. Valid
  * until the next call. */
 const char *mk_symbol_data(uintptr_t address);

@@ -172,7 +172,7 @@ static void put_cell(struct page *page, uint64_t step, uint32_t thread, const ch
     struct mk_text line = {0};
     size_t column = column_of(page, thread);
     if (!thread || page->columns < 2) {
-        mk_tale_thread(thread, &line);
+        mk_text_puts(&line, mk_rt_who(thread));
         mk_text_puts(&line, ": ");
     }
     mk_text_puts(&line, text);
@@ -267,7 +267,7 @@ static void put_turns(struct page *page, size_t index) {
         put_gap(page, index);
         mk_text_printf(&text, "----- [%zu] ", d + 1);
         if (decision->kind == MK_CHOICE_FREEZE) {
-            mk_tale_thread(decision->thread, &text);
+            mk_text_puts(&text, mk_rt_who(decision->thread));
             mk_text_puts(&text, " is stopped for ever");
         } else {
             mk_tale_consequence(decision, &text);
@@ -377,7 +377,7 @@ static void put_heads(struct page *page) {
     mk_text_printf(page->out, "%*s", LEFT - 2, "step");
     for (size_t i = 0; i < page->columns && page->columns > 1; i++) {
         mk_text_repeat(page->out, ' ', LEFT + i * page->stride - (page->out->n - line));
-        mk_tale_thread((uint32_t)i + 1, page->out);
+        mk_text_puts(page->out, mk_rt_who((uint32_t)i + 1));
     }
     mk_text_putc(page->out, '\n');
 }

@@ -1,17 +1,23 @@
 /* runtime.h - what the rooms of the model runtime share: logical threads, clocks, points, choices, failures.
  *
- * The runtime carries out one program under one schedule at a time, on one OS thread. Its rooms, and who calls whom:
+ * The runtime carries out one program under one schedule at a time, on one OS thread. Its rooms:
  *
- *   hooks.c      what the compiler inserts (the ThreadSanitizer ABI), and nothing else   -> memory, race, schedule
- *   sync.c       pthread_*, sem_*, sched_yield ... of implementations                     -> schedule
- *   heap.c       malloc, free ... of implementations, and what may be touched             -> schedule, race
- *   memory.c     atomic locations: which store a load may read (C11, TSO, SC)
- *   race.c       who touched a byte last, and whether anything orders that
- *   schedule.c   logical threads; points, where another may go on; choices; failures
- *   fiber.c      stacks and switches; a fiber borrows the thread control block of a parked thread
- *   strategy.c   who makes choices: at random in several ways, by a list (replay), or all of them (search)
- *   explore.c    many schedules of one program; what fails is rerun, shrunk, compared
- *   report.c     what a failure looks like to people
+ *   hooks.c           what the compiler inserts (the ThreadSanitizer ABI), and nothing else
+ *   sync*.c           pthread_*, sem_*, futex, time ... as implementations call them (symbols.txt renames the calls)
+ *   heap*.c, libc.c   malloc and its kin, and what may be touched; functions on memory and strings
+ *   memory.c          atomic locations: which store a load may read (C11, TSO, SC)
+ *   race.c            who touched a byte last, and whether anything orders that
+ *   reset.c           variables of implementations, put back before each schedule
+ *   schedule.c        logical threads; points, where another may go on; choices; failures
+ *   fiber.c           stacks and switches; a fiber borrows the thread control block of a parked thread
+ *   site.c            places of the code that atomic operations are done from
+ *
+ * and, beyond a single schedule, with headers of their own:
+ *
+ *   explore.h, strategy.h   many schedules of one program; what fails is run again, shrunk, compared; tokens
+ *   program.h, programs.h   programs made of contracts and scenarios; litmus.c, model_cases.c, replay.c run them
+ *   tale.h, report.h        what a failure looks like to people; modules.h, symbols.c: names of addresses
+ *   weaken.h, orders.h      which memory orders are needed; coverage.h, notes.h, census.h: what was reached
  *
  * Code of rooms is compiled without hooks. All that follows is called by the one OS thread that explores.
  */
@@ -72,7 +78,7 @@ struct mk_program {
 
 /* ---- points and choices ---------------------------------------------------------------------- */
 
-/* What a logical thread is about to do. */
+/* What a logical thread is about to do. tale_words.c and weaken.c have names for it. */
 enum mk_act_kind {
     MK_ACT_NONE,
     MK_ACT_LOAD,
@@ -129,7 +135,6 @@ enum mk_thread_state { MK_THREAD_UNUSED, MK_THREAD_READY, MK_THREAD_BLOCKED, MK_
 struct mk_logical {
     uint32_t number;
     enum mk_thread_state state;
-    bool yielded; /* goes on only when all others that could have yielded too, or have had a turn */
     struct mk_clock hb, seen;
     struct mk_view fence_release; /* what stores after a release fence hand over */
     struct mk_view fence_acquire; /* what an acquire fence will take in */
@@ -151,7 +156,6 @@ struct mk_logical {
     uintptr_t stack[MK_RT_DEPTH]; /* return addresses, outermost first; depth may exceed what is kept */
     void (*start)(void *arg);
     void *start_arg;
-    void *context; /* fiber.c: where it goes on */
 };
 
 /* ---- failures -------------------------------------------------------------------------------- */
@@ -203,12 +207,13 @@ struct mk_rt {
     bool races;    /* data races are failures */
     bool alone;    /* no other thread has begun yet, or all have ended and been joined: nothing can race */
     bool replays;  /* choices come from a list: no need to keep those made */
+    bool aside;    /* the schedule is not one of those explored, but tells about them: programs do not count it */
     enum mk_memory_model memory;
     enum mk_heap_policy heap;
     uint32_t refuse_one_in; /* malloc may be refused: only then is it asked for */
     bool freezes;           /* a thread may be stopped for ever: only then is it asked for */
     uint32_t frozen;        /* how many have been */
-    uint32_t generation; /* of this schedule: what carries another number is of an earlier one */
+    uint32_t generation; /* of this schedule, not 0: cells that carry another number are of an earlier one */
     uint64_t steps;      /* points so far */
     uint64_t steps_max;
     uint64_t hooks;      /* over all schedules */
@@ -284,6 +289,15 @@ void mk_rt_release(struct mk_view *view);
 /* What was handed over happens before what the thread at work does from now on. */
 void mk_rt_acquire(const struct mk_view *view);
 
+/* "main", "thread 0": logical thread 1 carries out the first body. */
+const char *mk_rt_who(uint32_t number);
+
+/* The thread after `number`, in a circle, of those in `ready` (a bit each, not 0). */
+MK_RT_INLINE uint32_t mk_rt_next(uint32_t number, uint32_t ready) {
+    uint32_t later = ready & ~((2u << number) - 1);
+    return (uint32_t)__builtin_ctz(later ? later : ready);
+}
+
 /* Carries out a program under one schedule. Returns whether it failed; how is in mk_rt.failure then (its detail and
  * picture are the caller's), and what was chosen in mk_rt.made either way. */
 struct mk_schedule_config {
@@ -308,7 +322,8 @@ void mk_fiber_prepare(uint32_t number, void (*entry)(void *arg), void *arg);
 void mk_fiber_switch(uint32_t from, uint32_t to);
 /* Returns whether an address lies on a fiber's stack. */
 bool mk_fiber_owns(uintptr_t address);
-/* Calls visit for every fiber with the thread pointer of that fiber in place, on the caller's stack. */
+/* Calls visit once for every thread control block that fibers have (the first of them, where they share one) with
+ * it in place, on the caller's stack. */
 void mk_fiber_each(void (*visit)(void *arg, uint32_t number), void *arg);
 
 /* ---- race.c ---------------------------------------------------------------------------------- */
@@ -321,6 +336,8 @@ void mk_race_atomic(uintptr_t address, size_t bytes, bool write, uintptr_t pc);
 void mk_race_freed(uintptr_t address, size_t bytes, uintptr_t pc);
 /* They are nobody's any more: forgets who touched them, and the atomic locations in them. */
 void mk_race_fresh(uintptr_t address, size_t bytes);
+/* Forgets all of it, whatever schedule it is of: numbers of schedules begin anew. */
+void mk_race_forget_all(void);
 
 /* ---- memory.c -------------------------------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
 
 #define STEPS_MAX 20000u
 #define FAIR_TURN 8u       /* points of a thread in a row, where turns are taken */
-#define MADE_MAX 1000000u  /* choices that are kept */
+#define MADE_MAX (1u << 20) /* choices that are kept */
 #define NOBODY UINT32_MAX  /* who calls mk_rt_run */
 
 struct mk_rt mk_rt;
@@ -19,6 +19,13 @@ static uint32_t bodies;   /* a bit for each logical thread that carries out a bo
 static uint64_t limit;    /* steps after which turns are taken */
 static uint32_t yielded;  /* a bit each: see mk_rt_yield */
 static bool waits_for_bodies;
+
+const char *mk_rt_who(uint32_t number) {
+    static const char *const names[MK_RT_THREADS] = {
+        "main",     "thread 0", "thread 1", "thread 2",  "thread 3",  "thread 4",  "thread 5",  "thread 6",
+        "thread 7", "thread 8", "thread 9", "thread 10", "thread 11", "thread 12", "thread 13", "thread 14"};
+    return names[number];
+}
 
 MK_RT_INLINE uint32_t bit(const struct mk_logical *thread) {
     return 1u << thread->number;
@@ -63,7 +70,7 @@ static void say_who_waits(struct mk_failure *failure) {
         } else if (thread->state == MK_THREAD_READY) {
             snprintf(what, sizeof what, "goes on without getting anywhere");
         }
-        if (what[0]) at += (size_t)snprintf(failure->detail + at, room - at, "thread %u %s\n", i - 1, what);
+        if (what[0]) at += (size_t)snprintf(failure->detail + at, room - at, "%s %s\n", mk_rt_who(i), what);
     }
 }
 
@@ -77,12 +84,6 @@ __attribute__((noreturn)) static void fail_stuck(enum mk_failure_kind kind, cons
 }
 
 /* ---- who goes on ----------------------------------------------------------------------------- */
-
-/* The next thread after `number`, in a circle, of those in `ready`. */
-static uint32_t next_after(uint32_t number, uint32_t ready) {
-    uint32_t later = ready & ~((2u << number) - 1);
-    return (uint32_t)__builtin_ctz(later ? later : ready);
-}
 
 static void keep(uint32_t kind, uint32_t value) {
     if (mk_rt.replays) return;
@@ -121,7 +122,7 @@ MK_RT_INLINE uint32_t candidates(void) {
 /* Asks who of several goes on. */
 static uint32_t ask(uint32_t ready) {
     struct mk_logical *now = mk_rt.now;
-    uint32_t usual = ready & bit(now) ? now->number : next_after(now->number, ready);
+    uint32_t usual = ready & bit(now) ? now->number : mk_rt_next(now->number, ready);
     now->step++;
     uint32_t next = mk_rt.chooser->thread(mk_rt.chooser, ready, now->number, usual);
     if (next != usual) keep(MK_CHOICE_THREAD, next);
@@ -134,7 +135,7 @@ static uint32_t take_turns(uint32_t ready) {
     mk_rt.fair = true;
     if (mk_rt.steps > 2 * limit) fail_stuck(MK_FAIL_NO_PROGRESS, "threads work for ever, even by turns");
     if (ready & bit(now) && mk_rt.steps % FAIR_TURN) return now->number;
-    return next_after(now->number, ready);
+    return mk_rt_next(now->number, ready);
 }
 
 /* The thread at work cannot go on, or ought not to: somebody else does. There is somebody. */
@@ -193,6 +194,7 @@ void mk_rt_point(enum mk_act_kind act, uintptr_t address, uintptr_t pc) {
 void mk_rt_yield(uintptr_t pc) {
     struct mk_logical *now = mk_rt.now;
     mk_rt.steps++;
+    mk_rt.hooks_at_point = mk_rt.hooks;
     now->act = MK_ACT_PAUSE;
     now->address = 0;
     now->pc = pc;
@@ -336,7 +338,7 @@ static void run_bodies(void) {
         mk_clock_join(&main_thread->hb, &mk_rt.thread[i].hb);
         mk_clock_join(&main_thread->seen, &mk_rt.thread[i].seen);
     }
-    mk_rt.alone = mk_rt.n == first + mk_rt.program->threads; /* others may be left, whom nobody has joined */
+    mk_rt.alone = mk_rt.n == 1 + mk_rt.program->threads; /* others may be left, whom nobody has joined */
 }
 
 static void run_main(void *arg) {
@@ -356,8 +358,10 @@ static void on_fault(int number, siginfo_t *info, void *context) {
         return; /* it happens again */
     }
     uintptr_t at = (uintptr_t)info->si_addr;
-#ifdef __x86_64__
+#if defined(__x86_64__)
     mk_rt.now->pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] + 1; /* as of a call */
+#elif defined(__aarch64__)
+    mk_rt.now->pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.pc + 1;
 #else
     (void)context;
 #endif
@@ -398,7 +402,10 @@ static void begin(const struct mk_program *program, const struct mk_schedule_con
     mk_rt.freezes = config->freezes;
     mk_rt.refuse_one_in = config->refuse_one_in;
     mk_rt.sink = config->sink;
-    mk_rt.generation++;
+    if (!++mk_rt.generation) { /* after 2^32 schedules; 0 is that of cells that were never touched */
+        mk_race_forget_all();
+        mk_rt.generation = 1;
+    }
     mk_rt.steps = mk_rt.hash = 0;
     mk_rt.hooks_at_point = mk_rt.hooks;
     mk_rt.steps_max = program->steps_max ? program->steps_max : STEPS_MAX;

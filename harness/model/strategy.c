@@ -99,9 +99,7 @@ static uint32_t turns_thread(struct mk_chooser *chooser, uint32_t ready, uint32_
         turns->left--;
         return usual;
     }
-    uint32_t later = ready & ~((2u << at) - 1);
-    uint32_t next = (uint32_t)__builtin_ctz(later ? later : ready);
-    if (!turns->begun) next = mk_pick(ready, (uint32_t)mk_rng_next(&turns->drawn.rng));
+    uint32_t next = turns->begun ? mk_rt_next(at, ready) : mk_pick(ready, (uint32_t)mk_rng_next(&turns->drawn.rng));
     turns->begun = true;
     turns->left = turns->lengths >> 4 * next & 15;
     return next;

@@ -13,6 +13,7 @@
 #include "modules.h"
 #include "report.h"
 
+#define ADDR2LINE "addr2line"
 #define ASK_MAX 4096 /* addresses in one call: far from what a command line may have */
 #define TABLE_SIZE 256
 
@@ -145,19 +146,17 @@ static int run(char **arguments, struct mk_text *out) {
     return failed;
 }
 
-/* Says once that lines stay unknown. */
-static void say_missing(void) {
-    static bool said;
-    if (!said) {
-        fputs("memkit-bench: reports name functions but no lines: addr2line is missing, which is in the Debian "
-              "package binutils\n", stderr);
-    }
-    said = true;
+const char *mk_symbols_missing(void) {
+    char *arguments[] = {(char *)ADDR2LINE, (char *)"--version", NULL};
+    struct mk_text version = {0};
+    int failed = run(arguments, &version);
+    mk_text_free(&version);
+    return failed ? ADDR2LINE " is missing, which is in the Debian package binutils" : NULL;
 }
 
 /* Asks about addresses of one module. */
 static void ask(const struct mk_module *module, const uintptr_t *pc, size_t n) {
-    static const char *const head[] = {"addr2line", "-a", "-f", "-i", "-e"};
+    static const char *const head[] = {ADDR2LINE, "-a", "-f", "-i", "-e"};
     enum { HEAD = sizeof head / sizeof *head };
     char **arguments = mk_need(HEAD + 1 + n + 1, sizeof *arguments);
     struct mk_text answer = {0};
@@ -168,8 +167,7 @@ static void ask(const struct mk_module *module, const uintptr_t *pc, size_t n) {
     for (size_t i = 0; i < n; i++) {
         arguments[HEAD + 1 + i] = mk_need_format("0x%lx", (unsigned long)(pc[i] - 1 - module->base));
     }
-    int failed = run(arguments, &answer);
-    if (failed == ENOENT) say_missing();
+    run(arguments, &answer);
     if (answer.at) read_answer(answer.at, pc, n);
     for (size_t i = 0; i < HEAD + 1 + n; i++) free(arguments[i]);
     free(arguments);
@@ -200,7 +198,7 @@ static int by_module(const void *a, const void *b) {
     const struct asked *one = a, *other = b;
     if (one->module != other->module) {
         uintptr_t left = one->module ? one->module->base : 0, right = other->module ? other->module->base : 0;
-        return left != right ? (left > right) - (left < right) : (one->module > other->module) - 1;
+        return left != right ? (left > right) - (left < right) : (one->module > other->module ? 1 : -1);
     }
     return (one->pc > other->pc) - (one->pc < other->pc);
 }

@@ -19,7 +19,7 @@
 struct place {
     uintptr_t address;
     struct mk_sync_object *object;
-    uint32_t generation;
+    uint64_t generation;
 };
 
 static struct place *table; /* open addressing; what is not of this generation is empty */
@@ -28,7 +28,7 @@ static unsigned table_shift; /* 64 - log2(table_room) */
 static uint32_t objects_n;   /* of this schedule */
 static struct mk_sync_object **chunks;
 static size_t chunks_n;
-static uint32_t generation;  /* of this schedule; not that of runtime.h, so that it is never behind */
+static uint64_t generation;  /* of this schedule; not that of runtime.h, so that it is never behind */
 static uint32_t limited;     /* a bit for each thread that waits with a time limit */
 
 static const struct {
@@ -49,15 +49,8 @@ const char *mk_sync_kind_words(enum mk_sync_kind kind) {
     return kinds[kind].words;
 }
 
-const char *mk_sync_who(uint32_t number) {
-    static const char *const names[MK_RT_THREADS] = {
-        "main",     "thread 0", "thread 1", "thread 2",  "thread 3",  "thread 4",  "thread 5",  "thread 6",
-        "thread 7", "thread 8", "thread 9", "thread 10", "thread 11", "thread 12", "thread 13", "thread 14"};
-    return names[number];
-}
-
 const char *mk_sync_me(void) {
-    return mk_sync_who(mk_rt.now->number);
+    return mk_rt_who(mk_rt.now->number);
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */
@@ -210,7 +203,7 @@ void mk_sync_reads(const void *at, size_t bytes, uintptr_t pc) {
 static void must_not_be_waited_for(const struct mk_sync_object *object, const char *does) {
     if (!object->waiters) return;
     mk_rt_fail(MK_FAIL_MISUSE, object->address, "%s %s %s that %s waits for", mk_sync_me(), does,
-               kinds[object->kind].words, mk_sync_who((uint32_t)__builtin_ctz(object->waiters)));
+               kinds[object->kind].words, mk_rt_who((uint32_t)__builtin_ctz(object->waiters)));
 }
 
 struct mk_sync_object *mk_sync_init(void *at, enum mk_sync_kind kind, uintptr_t pc) {
@@ -228,7 +221,7 @@ static void must_not_be_held(const struct mk_sync_object *object) {
     if (!object->holder && !object->readers) return;
     uint32_t who = object->holder ? object->holder - 1 : (uint32_t)__builtin_ctz(object->readers);
     mk_rt_fail(MK_FAIL_MISUSE, object->address, "%s destroys %s that %s holds since {pc 0x%zx}", mk_sync_me(),
-               kinds[object->kind].words, who == mk_rt.now->number ? "it" : mk_sync_who(who),
+               kinds[object->kind].words, who == mk_rt.now->number ? "it" : mk_rt_who(who),
                (size_t)(object->holder ? object->held_at : object->reads_at[who]));
 }
 
@@ -366,7 +359,7 @@ static size_t say_readers(const struct mk_sync_object *object, char *out, size_t
     for (uint32_t left = object->readers; left && n < room; left &= left - 1) {
         uint32_t number = (uint32_t)__builtin_ctz(left);
         n += (size_t)snprintf(out + n, room - n, ", which %s holds for reading since {pc 0x%zx}",
-                              mk_sync_who(number), (size_t)object->reads_at[number]);
+                              mk_rt_who(number), (size_t)object->reads_at[number]);
     }
     return n;
 }
@@ -374,7 +367,7 @@ static size_t say_readers(const struct mk_sync_object *object, char *out, size_t
 static void say_state(const struct mk_sync_object *object, char *out, size_t room) {
     if (object->holder) {
         uint32_t number = object->holder - 1;
-        snprintf(out, room, ", which %s %s since {pc 0x%zx}%s", mk_sync_who(number),
+        snprintf(out, room, ", which %s %s since {pc 0x%zx}%s", mk_rt_who(number),
                  object->kind == MK_SYNC_ONCE ? "carries out" : "holds", (size_t)object->held_at,
                  mk_rt.thread[number].state == MK_THREAD_ENDED ? " and has ended" : "");
     } else if (object->readers) {
@@ -393,7 +386,7 @@ void mk_sync_describe(uint32_t number, char *out, size_t room) {
     if (!room) return;
     out[0] = '\0';
     if (thread->joins) {
-        snprintf(out, room, "waits for the end of %s at {pc 0x%zx}", mk_sync_who(thread->joins - 1),
+        snprintf(out, room, "waits for the end of %s at {pc 0x%zx}", mk_rt_who(thread->joins - 1),
                  (size_t)thread->waits_at);
     } else if (thread->waits) {
         int n = snprintf(out, room, "waits for %s at {pc 0x%zx}", kinds[thread->waits->kind].words,

@@ -22,7 +22,7 @@ __attribute__((noreturn, cold)) static void fail_not_mine(const struct mk_sync_o
         mk_rt_fail(MK_FAIL_MISUSE, lock->address, "%s unlocks %s that nobody holds", mk_sync_me(), words);
     }
     mk_rt_fail(MK_FAIL_MISUSE, lock->address, "%s unlocks %s that %s holds since {pc 0x%zx}", mk_sync_me(), words,
-               mk_sync_who(lock->holder - 1), (size_t)lock->held_at);
+               mk_rt_who(lock->holder - 1), (size_t)lock->held_at);
 }
 
 /* Returns 0, ETIMEDOUT, or what relocking by its holder returns. */
@@ -299,7 +299,7 @@ int mk_model_pthread_rwlock_unlock(pthread_rwlock_t *lock) {
         uint32_t who = (uint32_t)__builtin_ctz(object->readers);
         mk_rt_fail(MK_FAIL_MISUSE, object->address,
                    "%s unlocks a reader-writer lock that %s holds for reading since {pc 0x%zx}", mk_sync_me(),
-                   mk_sync_who(who), (size_t)object->reads_at[who]);
+                   mk_rt_who(who), (size_t)object->reads_at[who]);
     } else {
         fail_not_mine(object);
     }

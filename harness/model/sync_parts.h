@@ -51,8 +51,7 @@ struct mk_sync_object {
 
 /* "a mutex". */
 const char *mk_sync_kind_words(enum mk_sync_kind kind);
-/* "main", "thread 0": logical thread 1 carries out the first body. */
-const char *mk_sync_who(uint32_t number);
+/* Who is at work, as mk_rt_who has it. */
 const char *mk_sync_me(void);
 
 /* A point, then an atomic access to the object, then the object. Returns it; never NULL, and the same until the end
@@ -128,7 +127,7 @@ void mk_sync_expire(void);
 /* ---- threads (sync_thread.c) ----------------------------------------------------------------- */
 
 struct mk_sync_thread {
-    uint32_t generation; /* the rest is of that schedule */
+    uint64_t generation; /* the rest is of that schedule */
     bool created;        /* by pthread_create */
     bool ended, detached, joined;
     bool expired;                 /* woken because its time was over */

@@ -60,7 +60,7 @@ int mk_model_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void 
 static void must_be_joinable(uint32_t number, const char *does) {
     const struct mk_sync_thread *thread = mk_sync_thread(number);
     if (!thread->detached && !thread->joined && !thread->joiner) return;
-    mk_rt_fail(MK_FAIL_MISUSE, 0, "%s %s %s, which is %s", mk_sync_me(), does, mk_sync_who(number),
+    mk_rt_fail(MK_FAIL_MISUSE, 0, "%s %s %s, which is %s", mk_sync_me(), does, mk_rt_who(number),
                thread->detached ? "detached" : "joined already");
 }
 
@@ -126,14 +126,14 @@ void mk_model_pthread_exit(void *result) {
 
 /* Keys that were made before the schedule keep their numbers, and have no destructor here. */
 struct key {
-    uint32_t generation; /* the rest is of that schedule */
+    uint64_t generation; /* the rest is of that schedule */
     bool deleted;
     void (*destructor)(void *value);
     void *value[MK_RT_THREADS];
 };
 static struct key keys[PTHREAD_KEYS_MAX + KEYS_OWN];
 static uint32_t keys_n;     /* made within this schedule */
-static uint32_t generation; /* of it */
+static uint64_t generation; /* of it */
 
 void mk_sync_keys_begin(void) {
     generation++;

@@ -80,14 +80,14 @@ static void must_hold(const struct mk_sync_object *lock) {
     if (lock->holder == mk_rt.now->number + 1) return;
     mk_rt_fail(MK_FAIL_MISUSE, lock->address, "%s waits for a condition variable without holding the mutex%s%s",
                mk_sync_me(), lock->holder ? ", which is held by " : "",
-               lock->holder ? mk_sync_who(lock->holder - 1) : "");
+               lock->holder ? mk_rt_who(lock->holder - 1) : "");
 }
 
 static void must_be_one_mutex(const struct mk_sync_object *object, uintptr_t mutex) {
     if (!object->queue.n || object->mutex == mutex) return;
     mk_rt_fail(MK_FAIL_MISUSE, object->address,
                "%s waits for a condition variable with another mutex than %s, who waits there too", mk_sync_me(),
-               mk_sync_who(object->queue.at[0]));
+               mk_rt_who(object->queue.at[0]));
 }
 
 static void get_back(pthread_mutex_t *mutex, uintptr_t pc) {

@@ -77,12 +77,9 @@ size_t mk_tale_newest_store(const struct mk_tale *tale, size_t index);
 
 /* ---- in words; each appends ------------------------------------------------------------------ */
 
-void mk_tale_thread(uint32_t thread, struct mk_text *out);               /* "main", "thread 1" */
 void mk_tale_place(uintptr_t pc, struct mk_text *out);                   /* "x.c:12"; a function; or the address */
-void mk_tale_function_at(uintptr_t pc, struct mk_text *out);             /* "impl/map/x.c:12 (put)" */
 /* What lies there when that event happens: "A+8", "head", "stack:0x1f0". */
 void mk_tale_name(struct mk_tale *tale, uintptr_t address, uint64_t number, struct mk_text *out);
-void mk_tale_value(struct mk_tale *tale, uint64_t value, uint64_t number, struct mk_text *out); /* "12", "&A+1" */
 void mk_tale_event(struct mk_tale *tale, size_t index, struct mk_text *out); /* "load head = &A (acquire)" */
 void mk_tale_touch(const struct mk_touch *touch, struct mk_text *out);   /* "write of 8 bytes by thread 1" */
 void mk_tale_decision(const struct mk_tale *tale, const struct mk_decision *decision, struct mk_text *out);

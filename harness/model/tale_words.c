@@ -4,20 +4,11 @@
 
 #include "../record.h"
 #include "tale.h"
+#include "weaken.h"
 
 #define SMALL 10000u            /* numbers below are written as people count */
 
-static const char *const orders[] = {"relaxed", "consume", "acquire", "release", "acq_rel", "seq_cst"};
-
 /* ---- threads and places of code -------------------------------------------------------------- */
-
-void mk_tale_thread(uint32_t thread, struct mk_text *out) {
-    if (thread) {
-        mk_text_printf(out, "thread %" PRIu32, thread - 1);
-    } else {
-        mk_text_puts(out, "main");
-    }
-}
 
 /* Fences, pauses and calls of allocators are in these; who asks for them is of interest. */
 static bool is_wrapper(const char *file) {
@@ -62,7 +53,8 @@ void mk_tale_place(uintptr_t pc, struct mk_text *out) {
     }
 }
 
-void mk_tale_function_at(uintptr_t pc, struct mk_text *out) {
+/* Appends "impl/map/x.c:12 (put)". */
+static void put_function_at(uintptr_t pc, struct mk_text *out) {
     const struct mk_symbol *frame = mk_tale_frame(pc);
     if (frame->file) {
         mk_text_printf(out, "%s:%" PRIu32, frame->file, frame->line);
@@ -78,7 +70,7 @@ void mk_tale_places_in(const char *text, struct mk_text *out) {
         char *end;
         uintptr_t pc = (uintptr_t)strtoull(at + sizeof head - 1, &end, 16);
         mk_text_add(out, text, (size_t)(at - text));
-        mk_tale_function_at(pc, out);
+        put_function_at(pc, out);
         text = *end == '}' ? end + 1 : end;
     }
     mk_text_puts(out, text);
@@ -150,7 +142,8 @@ void mk_tale_name(struct mk_tale *tale, uintptr_t address, uint64_t number, stru
     if (!put_name(tale, address, number, out)) put_elsewhere(tale, address, out);
 }
 
-void mk_tale_value(struct mk_tale *tale, uint64_t value, uint64_t number, struct mk_text *out) {
+/* Appends "12", "&A+1". */
+static void put_value(struct mk_tale *tale, uint64_t value, uint64_t number, struct mk_text *out) {
     size_t before = out->n;
     if (value < SMALL) {
         mk_text_printf(out, "%" PRIu64, value);
@@ -165,7 +158,7 @@ void mk_tale_value(struct mk_tale *tale, uint64_t value, uint64_t number, struct
 /* ---- events ---------------------------------------------------------------------------------- */
 
 static void put_order(const struct mk_event_info *info, struct mk_text *out) {
-    if (info->order < sizeof orders / sizeof *orders) mk_text_printf(out, " (%s)", orders[info->order]);
+    mk_text_printf(out, " (%s)", mk_order_name(info->order));
 }
 
 static void put_stale(struct mk_tale *tale, size_t index, struct mk_text *out) {
@@ -175,9 +168,9 @@ static void put_stale(struct mk_tale *tale, size_t index, struct mk_text *out) {
     if (newest < tale->n) {
         const struct mk_tale_event *store = &tale->events[newest];
         mk_text_puts(out, ": misses ");
-        mk_tale_value(tale, store->info.after, store->number, out);
+        put_value(tale, store->info.after, store->number, out);
         mk_text_puts(out, ", which ");
-        mk_tale_thread(store->info.thread, out);
+        mk_text_puts(out, mk_rt_who(store->info.thread));
         mk_text_printf(out, " stored at step %" PRIu64 " (", store->steps);
         mk_tale_place(store->info.pc, out);
         mk_text_putc(out, ')');
@@ -190,7 +183,7 @@ static void put_load(struct mk_tale *tale, size_t index, struct mk_text *out) {
     mk_text_puts(out, "load ");
     mk_tale_name(tale, event->info.address, event->number, out);
     mk_text_puts(out, " = ");
-    mk_tale_value(tale, event->info.before, event->number, out);
+    put_value(tale, event->info.before, event->number, out);
     put_order(&event->info, out);
     if (event->info.stale) put_stale(tale, index, out);
 }
@@ -199,7 +192,7 @@ static void put_store(struct mk_tale *tale, const struct mk_tale_event *event, s
     mk_text_puts(out, "store ");
     mk_tale_name(tale, event->info.address, event->number, out);
     mk_text_puts(out, " = ");
-    mk_tale_value(tale, event->info.after, event->number, out);
+    put_value(tale, event->info.after, event->number, out);
     put_order(&event->info, out);
 }
 
@@ -208,9 +201,9 @@ static void put_rmw(struct mk_tale *tale, const struct mk_tale_event *event, str
     mk_text_puts(out, info->failed ? "compare-exchange " : "change ");
     mk_tale_name(tale, info->address, event->number, out);
     mk_text_puts(out, info->failed ? " to " : " from ");
-    mk_tale_value(tale, info->failed ? info->after : info->before, event->number, out);
+    put_value(tale, info->failed ? info->after : info->before, event->number, out);
     mk_text_puts(out, info->failed ? " FAILS: finds " : " to ");
-    mk_tale_value(tale, info->failed ? info->before : info->after, event->number, out);
+    put_value(tale, info->failed ? info->before : info->after, event->number, out);
     put_order(info, out);
 }
 
@@ -265,7 +258,7 @@ void mk_tale_touch(const struct mk_touch *touch, struct mk_text *out) {
         mk_text_printf(out, "%s%s of %" PRIu32 " byte%s by ", touch->atomic ? "atomic " : "",
                        touch->write ? "write" : "read", touch->bytes, touch->bytes == 1 ? "" : "s");
     }
-    mk_tale_thread(touch->thread, out);
+    mk_text_puts(out, mk_rt_who(touch->thread));
 }
 
 /* ---- decisions ------------------------------------------------------------------------------- */
@@ -273,7 +266,7 @@ void mk_tale_touch(const struct mk_touch *touch, struct mk_text *out) {
 void mk_tale_consequence(const struct mk_decision *decision, struct mk_text *out) {
     switch (decision->kind) {
     case MK_CHOICE_THREAD:
-        mk_tale_thread(decision->value, out);
+        mk_text_puts(out, mk_rt_who(decision->value));
         mk_text_puts(out, " goes on");
         break;
     case MK_CHOICE_AGE:
@@ -295,7 +288,7 @@ void mk_tale_decision(const struct mk_tale *tale, const struct mk_decision *deci
     size_t at = mk_tale_decided(tale, decision);
     const struct mk_logical *thread = decision->thread < tale->threads ? &tale->thread[decision->thread] : NULL;
     uintptr_t pc = at < tale->n ? tale->events[at].info.pc : thread ? thread->pc : 0;
-    mk_tale_thread(decision->thread, out);
+    mk_text_puts(out, mk_rt_who(decision->thread));
     mk_text_printf(out, ", at its step %" PRIu32, decision->step);
     if (mk_tale_begins(decision)) {
         mk_text_puts(out, ", as the threads begin");
@@ -314,10 +307,10 @@ void mk_tale_decision(const struct mk_tale *tale, const struct mk_decision *deci
 
 static void put_deed(const char *done, uint32_t thread, uintptr_t pc, bool whole, struct mk_text *out) {
     mk_text_printf(out, ", %s by ", done);
-    mk_tale_thread(thread, out);
+    mk_text_puts(out, mk_rt_who(thread));
     mk_text_puts(out, " at ");
     if (whole) {
-        mk_tale_function_at(pc, out);
+        put_function_at(pc, out);
     } else {
         mk_tale_place(pc, out);
     }

@@ -1,6 +1,6 @@
 /* token.c - a schedule as a line of text, and back.
  *
- *   mk1:1a2b3c4d5e6f:map/NAME/schedules/1f:cqd:1t15=3.2r4=1
+ *   mk1:1a2b3c4d5e6f:map/NAME/schedules/1f:cqd:1t15=3.2r4=1:7a0c
  *
  * SETTING: the memory model (c C11, t TSO, s SC), the heap policy (q quarantine, l last in first out, r random),
  * then d: data races are failures; f: a thread may be stopped for ever; nN: one in N requests for memory may be
@@ -10,13 +10,15 @@
 #include "explore_parts.h"
 #include "../record.h"
 #include "../text.h"
+#include "../../impl/mk.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define PREFIX "mk1"
-#define PARTS 5u
+#define PARTS 6u
+#define CHECK_DIGITS 4u
 
 static const char memories[] = {[MK_MEMORY_C11] = 'c', [MK_MEMORY_TSO] = 't', [MK_MEMORY_SC] = 's'};
 static const char heaps[] = {[MK_HEAP_QUARANTINE] = 'q', [MK_HEAP_LIFO] = 'l', [MK_HEAP_RANDOM] = 'r'};
@@ -26,6 +28,12 @@ static const char kinds[] = {MK_CHOICE_THREAD, MK_CHOICE_AGE,  MK_CHOICE_SPURIOU
 const char *mk_token_build(void) {
     static char id[MK_BUILD_ID_ROOM];
     return mk_build_id(id);
+}
+
+uint32_t mk_token_check(const char *text, size_t length) {
+    uint64_t hash = length;
+    for (size_t i = 0; i < length; i++) hash = mk_mix64(hash ^ (unsigned char)text[i]);
+    return (uint32_t)(hash >> (64 - 4 * CHECK_DIGITS));
 }
 
 /* ---- to text ---------------------------------------------------------------------------------- */
@@ -40,7 +48,9 @@ static void add_setting(struct mk_text *text, const struct mk_setting *setting) 
 
 char *mk_token_format(const char *program, const struct mk_setting *setting, const struct mk_decisions *decisions) {
     struct mk_text text = {0};
-    mk_text_printf(&text, PREFIX ":%s:%s:", mk_token_build(), program);
+    mk_text_printf(&text, PREFIX ":%s:", mk_token_build());
+    size_t checked = text.n;
+    mk_text_printf(&text, "%s:", program);
     add_setting(&text, setting);
     mk_text_putc(&text, ':');
     for (size_t i = 0; i < decisions->n; i++) {
@@ -48,6 +58,7 @@ char *mk_token_format(const char *program, const struct mk_setting *setting, con
         mk_text_printf(&text, "%s%u%c%u=%u", i ? "." : "", decision->thread, decision->kind, decision->step,
                        decision->value);
     }
+    mk_text_printf(&text, ":%04x", mk_token_check(text.at + checked, text.n - checked));
     return mk_text_take(&text);
 }
 
@@ -174,6 +185,14 @@ static int check_build(const struct part *part, char *why, size_t room) {
     return -1;
 }
 
+/* Returns whether the last part is the check of the three before it. */
+static bool is_checked(const struct part *part) {
+    char want[CHECK_DIGITS + 1];
+    size_t length = (size_t)(part[4].at + part[4].n - part[2].at);
+    snprintf(want, sizeof want, "%04x", mk_token_check(part[2].at, length));
+    return part[5].n == CHECK_DIGITS && !memcmp(part[5].at, want, CHECK_DIGITS);
+}
+
 static int check_form(const char *token, struct part *part, char *why, size_t room) {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+@/()[]=,-";
     size_t n = split(token, part);
@@ -181,11 +200,13 @@ static int check_form(const char *token, struct part *part, char *why, size_t ro
     if (part[0].n != strlen(PREFIX) || memcmp(part[0].at, PREFIX, part[0].n)) {
         what = "it does not begin with " PREFIX ":";
     } else if (n != PARTS) {
-        what = "it has not five parts between colons; was it cut off?";
+        what = "it has not six parts between colons; was it cut off?";
     } else if (!is_build(&part[1])) {
         what = "its second part is no build id";
     } else if (!part[2].n || strspn(part[2].at, allowed) != part[2].n) {
         what = "its third part names no program";
+    } else if (!is_checked(part)) {
+        what = "its last part does not fit the others; was it cut off or changed?";
     }
     if (what) snprintf(why, room, "this is no token: %s", what);
     return what ? -1 : 0;

@@ -66,7 +66,8 @@ static void print_histogram(const struct mk_scenario *scenario, enum mk_memory_m
                             const uint64_t *count) {
     printf("    %s under %s:", scenario->name, memory_names[memory]);
     for (size_t i = 0; scenario->outcomes[i].name; i++) {
-        printf("%s %s %" PRIu64, i ? "," : "", scenario->outcomes[i].name, count[i]);
+        printf("%s %s \"%s\" %" PRIu64, i ? "," : "", mk_grade_names[scenario->outcomes[i].grade],
+               scenario->outcomes[i].name, count[i]);
     }
     printf("\n");
 }

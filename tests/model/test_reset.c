@@ -52,6 +52,10 @@ static void body(void *arg, uint32_t number) {
     for (size_t i = 0; i < CALLS; i++) said->of[number][i] = call(said, i % 2 ? 4095 : 0);
 }
 
+static void touch_nothing(void *arg, uint32_t number) {
+    (void)arg, (void)number;
+}
+
 static void *memory(void *self, struct mk_thread *me, size_t bytes, size_t align) {
     (void)self, (void)me;
     return aligned_alloc(align < 16 ? 16 : align, (bytes + 63) / 64 * 64);
@@ -90,6 +94,13 @@ TEST(variables_of_a_plugin) {
     }
     /* Nothing but the begin of a schedule sets them back. */
     CHECK(call(&said, 0) > first.of[0][0] + 1);
+    run(&program);
+    CHECK_EQ(memcmp(said.of, first.of, sizeof said.of), 0);
+    /* What is written between schedules alone is set back as well. */
+    struct mk_program idle = {.name = "idle", .threads = 1, .body = touch_nothing};
+    run(&idle);
+    call(&said, 0);
+    call(&said, 4095);
     run(&program);
     CHECK_EQ(memcmp(said.of, first.of, sizeof said.of), 0);
     said.impl->destroy(said.self);

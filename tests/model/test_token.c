@@ -69,7 +69,9 @@ TEST(token_as_documented) {
     struct mk_setting setting = {.memory = MK_MEMORY_TSO, .heap = MK_HEAP_LIFO, .races = true, .freezes = true,
                                  .refuse_one_in = 16};
     char *token = mk_token_format("p", &setting, &decisions);
-    char *want = mk_need_format("mk1:%s:p:tldfn16:1t15=3.2r4294967295=65535", mk_token_build());
+    static const char checked[] = "p:tldfn16:1t15=3.2r4294967295=65535";
+    char *want = mk_need_format("mk1:%s:%s:%04x", mk_token_build(), checked,
+                                mk_token_check(checked, sizeof checked - 1));
     CHECK_STR(token, want);
     free(token);
     free(want);
@@ -102,13 +104,21 @@ static const char *refused(const char *token) {
     return "";
 }
 
+/* Returns "mk1:BUILD:REST:CHECK"; the caller's. */
+static char *token_of(const char *build, const char *rest) {
+    return mk_need_format("mk1:%s:%s:%04x", build, rest, mk_token_check(rest, strlen(rest)));
+}
+
 TEST(token_of_another_build_is_refused) {
-    const char *why = refused("mk1:0123456789ab:p:cqd:1t1=2");
+    char *other = token_of("0123456789ab", "p:cqd:1t1=2");
+    const char *why = refused(other);
     CHECK(strstr(why, "0123456789ab") && strstr(why, mk_token_build()));
     CHECK(strstr(why, "hunt again") && strstr(why, "build the commit"));
     CHECK(!strstr(why, "plug-ins"));
-    char *with_plugin = mk_need_format("mk1:%s+0123456789ab:p:cqd:", mk_token_build());
+    char *build = mk_need_format("%s+0123456789ab", mk_token_build()), *with_plugin = token_of(build, "p:cqd:");
     CHECK(strstr(refused(with_plugin), "plug-ins"));
+    free(other);
+    free(build);
     free(with_plugin);
 }
 
@@ -116,17 +126,17 @@ TEST(token_mistakes_are_named) {
     static const struct {
         const char *rest, *says;
     } mistakes[] = {
-        {":p:xqd:", "memory model"}, {":p:cxd:", "heap policy"}, {":p:cqz:", "no such setting"},
-        {":p:c:", "heap policy"}, {":p::", "memory model"}, {":p:cqn:", "from 1 on"}, {":p:cqn0:", "from 1 on"},
-        {":p:cqn4294967296:", "from 1 on"}, {":p:cq", "five parts"}, {":p:cq::", "five parts"},
-        {"::cq:", "names no program"}, {":a b:cq:", "names no program"}, {":p:cq:t1=1", "thread"},
-        {":p:cq:16t1=1", "thread"}, {":p:cq:1x1=1", "kind"}, {":p:cq:1t=1", "a step"},
-        {":p:cq:1t4294967296=1", "a step"}, {":p:cq:1t1", "'='"}, {":p:cq:1t1=", "is chosen"},
-        {":p:cq:1t1=16", "is chosen"}, {":p:cq:1r1=65536", "is chosen"}, {":p:cq:1r1=1,2r1=1", "'.'"},
-        {":p:cq:1r1=1.", "thread"}, {":p:cq:1r1=1.2t1=1.1r1=2", "1r1 twice"},
-        {":p:cq:1r99999999999999999999=1", "a step"}};
+        {"p:xqd:", "memory model"}, {"p:cxd:", "heap policy"}, {"p:cqz:", "no such setting"},
+        {"p:c:", "heap policy"}, {"p::", "memory model"}, {"p:cqn:", "from 1 on"}, {"p:cqn0:", "from 1 on"},
+        {"p:cqn4294967296:", "from 1 on"}, {"p:cq", "six parts"}, {"p:cq::", "six parts"},
+        {":cq:", "names no program"}, {"a b:cq:", "names no program"}, {"p:cq:t1=1", "thread"},
+        {"p:cq:16t1=1", "thread"}, {"p:cq:1x1=1", "kind"}, {"p:cq:1t=1", "a step"},
+        {"p:cq:1t4294967296=1", "a step"}, {"p:cq:1t1", "'='"}, {"p:cq:1t1=", "is chosen"},
+        {"p:cq:1t1=16", "is chosen"}, {"p:cq:1r1=65536", "is chosen"}, {"p:cq:1r1=1,2r1=1", "'.'"},
+        {"p:cq:1r1=1.", "thread"}, {"p:cq:1r1=1.2t1=1.1r1=2", "1r1 twice"},
+        {"p:cq:1r99999999999999999999=1", "a step"}};
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
-        char *token = mk_need_format("mk1:%s%s", mk_token_build(), mistakes[i].rest);
+        char *token = token_of(mk_token_build(), mistakes[i].rest);
         const char *why = refused(token);
         if (!strstr(why, mistakes[i].says)) {
             mk_test_fail(__FILE__, __LINE__, "%s: \"%s\" does not say \"%s\"", token, why, mistakes[i].says);
@@ -134,11 +144,37 @@ TEST(token_mistakes_are_named) {
         free(token);
     }
     CHECK(strstr(refused(""), "mk1:"));
-    CHECK(strstr(refused("mk2:0123456789ab:p:cq:"), "mk1:"));
-    CHECK(strstr(refused("mk1:0123456789AB:p:cq:"), "build id"));
-    CHECK(strstr(refused("mk1:0123456789a:p:cq:"), "build id"));
-    CHECK(strstr(refused("mk1:0123456789ab+:p:cq:"), "build id"));
-    CHECK(strstr(refused("mk1"), "five parts"));
+    CHECK(strstr(refused("mk2:0123456789ab:p:cq::0000"), "mk1:"));
+    CHECK(strstr(refused("mk1:0123456789AB:p:cq::0000"), "build id"));
+    CHECK(strstr(refused("mk1:0123456789a:p:cq::0000"), "build id"));
+    CHECK(strstr(refused("mk1:0123456789ab+:p:cq::0000"), "build id"));
+    CHECK(strstr(refused("mk1"), "six parts"));
+}
+
+/* A list of decisions that lacks its end is one of another schedule. */
+TEST(token_cut_off_or_changed_is_refused) {
+    struct mk_rng rng;
+    mk_rng_seed(&rng, 3);
+    struct mk_setting setting = {.races = true};
+    struct mk_decisions decisions = some_decisions(&rng, 30);
+    char *token = mk_token_format("p", &setting, &decisions);
+    size_t length = strlen(token);
+    CHECK_STR(refused(token), "");
+    for (size_t n = 0; n < length; n++) {
+        char *cut = mk_need_format("%.*s", (int)n, token);
+        char *joined = mk_need_format("%.*s%s", (int)n, token, token + n + 1);
+        CHECK(*refused(cut));
+        CHECK(*refused(joined));
+        free(cut);
+        free(joined);
+    }
+    char *longer = mk_need_format("%s0", token), *end = strrchr(token, ':');
+    CHECK(strstr(refused(longer), "does not fit"));
+    end[1] = end[1] == '0' ? '1' : '0';
+    CHECK(strstr(refused(token), "does not fit"));
+    free(longer);
+    free(token);
+    free(decisions.at);
 }
 
 /* Whatever it is, it is read or refused with a reason. */
@@ -148,17 +184,21 @@ TEST(token_with_random_bytes) {
     struct mk_setting setting = {.races = true, .refuse_one_in = 7};
     struct mk_decisions decisions = some_decisions(&rng, 6);
     char *token = mk_token_format("p/q", &setting, &decisions);
-    size_t length = strlen(token), accepted = 0;
+    size_t accepted = 0;
+    char *rest = mk_need_text(token + 4 + strlen(mk_token_build()) + 1);
+    *strrchr(rest, ':') = '\0';
     for (uint32_t i = 0; i < 20000; i++) {
-        char *other = mk_need_text(token);
+        char *changed = mk_need_text(rest);
         static const char bytes[] = "0123456789:=.trwhnsfcqlmk+ x";
-        size_t after_build = 4 + strlen(mk_token_build());
         for (uint64_t n = 1 + mk_rng_below(&rng, 3); n; n--) {
-            other[after_build + mk_rng_below(&rng, length - after_build)] = bytes[mk_rng_below(&rng, sizeof bytes)];
+            changed[mk_rng_below(&rng, strlen(rest))] = bytes[mk_rng_below(&rng, sizeof bytes)];
         }
+        char *other = token_of(mk_token_build(), changed);
         accepted += !*refused(other);
+        free(changed);
         free(other);
     }
+    free(rest);
     CHECK(accepted > 100 && accepted < 20000);
     free(token);
     free(decisions.at);

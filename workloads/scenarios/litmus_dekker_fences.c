@@ -18,8 +18,6 @@
  */
 #include "litmus.h"
 
-enum { WANTS, TURN = WANTS + 2, INSIDE };
-
 /* Steps back until it is this thread's turn. */
 static void give_way(litmus_word *wants, litmus_word *turn, uint32_t me) {
     atomic_store_explicit(wants, 0, memory_order_relaxed);
@@ -30,8 +28,8 @@ static void give_way(litmus_word *wants, litmus_word *turn, uint32_t me) {
 
 static void body(struct mk_actor *actor) {
     uint32_t me = actor->number, other = 1 - me;
-    litmus_word *wants = litmus_at(actor, WANTS + me), *others = litmus_at(actor, WANTS + other);
-    litmus_word *turn = litmus_at(actor, TURN);
+    litmus_word *wants = litmus_at(actor, LITMUS_WANTS + me), *others = litmus_at(actor, LITMUS_WANTS + other);
+    litmus_word *turn = litmus_at(actor, LITMUS_TURN);
     atomic_store_explicit(wants, 1, memory_order_relaxed);
     litmus_fence(memory_order_seq_cst);
     while (atomic_load_explicit(others, memory_order_relaxed)) {
@@ -39,7 +37,7 @@ static void body(struct mk_actor *actor) {
         mk_pause();
     }
     litmus_fence(memory_order_acquire);
-    litmus_inside(actor, litmus_at(actor, INSIDE));
+    litmus_inside(actor, litmus_at(actor, LITMUS_INSIDE));
     atomic_store_explicit(turn, other, memory_order_relaxed);
     litmus_fence(memory_order_release);
     atomic_store_explicit(wants, 0, memory_order_relaxed);

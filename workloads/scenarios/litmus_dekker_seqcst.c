@@ -14,27 +14,8 @@
  */
 #include "litmus.h"
 
-enum { WANTS, TURN = WANTS + 2, INSIDE };
-
-/* Steps back until it is this thread's turn. */
-static void give_way(litmus_word *wants, litmus_word *turn, uint32_t me) {
-    atomic_store_explicit(wants, 0, memory_order_seq_cst);
-    while (atomic_load_explicit(turn, memory_order_seq_cst) != me) mk_pause();
-    atomic_store_explicit(wants, 1, memory_order_seq_cst);
-}
-
 static void body(struct mk_actor *actor) {
-    uint32_t me = actor->number, other = 1 - me;
-    litmus_word *wants = litmus_at(actor, WANTS + me), *others = litmus_at(actor, WANTS + other);
-    litmus_word *turn = litmus_at(actor, TURN);
-    atomic_store_explicit(wants, 1, memory_order_seq_cst);
-    while (atomic_load_explicit(others, memory_order_seq_cst)) {
-        if (atomic_load_explicit(turn, memory_order_seq_cst) != me) give_way(wants, turn, me);
-        mk_pause();
-    }
-    litmus_inside(actor, litmus_at(actor, INSIDE));
-    atomic_store_explicit(turn, other, memory_order_seq_cst);
-    atomic_store_explicit(wants, 0, memory_order_seq_cst);
+    litmus_dekker_body(actor, memory_order_seq_cst);
 }
 
 static const struct mk_outcome outcomes[] =

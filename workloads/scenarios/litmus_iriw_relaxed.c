@@ -10,13 +10,7 @@
 #include "litmus.h"
 
 static void body(struct mk_actor *actor) {
-    uint32_t number = actor->number;
-    if (number < 2) {
-        atomic_store_explicit(litmus_at(actor, number), 1, memory_order_relaxed);
-    } else {
-        actor->saw[0] = atomic_load_explicit(litmus_at(actor, number - 2), memory_order_relaxed);
-        actor->saw[1] = atomic_load_explicit(litmus_at(actor, 3 - number), memory_order_relaxed);
-    }
+    litmus_iriw_body(actor, memory_order_relaxed, memory_order_relaxed);
 }
 
 static const struct mk_outcome outcomes[] =

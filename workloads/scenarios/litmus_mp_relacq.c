@@ -10,14 +10,7 @@
 #include "litmus.h"
 
 static void body(struct mk_actor *actor) {
-    litmus_word *x = litmus_at(actor, 0), *y = litmus_at(actor, 1);
-    if (actor->number == 0) {
-        atomic_store_explicit(x, 1, memory_order_relaxed);
-        atomic_store_explicit(y, 1, memory_order_release);
-    } else {
-        actor->saw[0] = atomic_load_explicit(y, memory_order_acquire);
-        actor->saw[1] = atomic_load_explicit(x, memory_order_relaxed);
-    }
+    litmus_mp_body(actor, memory_order_release, memory_order_acquire);
 }
 
 static const struct mk_outcome outcomes[] =

@@ -12,20 +12,8 @@
  */
 #include "litmus.h"
 
-enum { WANTS, TURN = WANTS + 2, INSIDE };
-
 static void body(struct mk_actor *actor) {
-    uint32_t me = actor->number, other = 1 - me;
-    litmus_word *wants = litmus_at(actor, WANTS + me), *others = litmus_at(actor, WANTS + other);
-    litmus_word *turn = litmus_at(actor, TURN);
-    atomic_store_explicit(wants, 1, memory_order_release);
-    atomic_store_explicit(turn, other, memory_order_release);
-    while (atomic_load_explicit(others, memory_order_acquire) &&
-           atomic_load_explicit(turn, memory_order_acquire) == other) {
-        mk_pause();
-    }
-    litmus_inside(actor, litmus_at(actor, INSIDE));
-    atomic_store_explicit(wants, 0, memory_order_release);
+    litmus_peterson_body(actor, memory_order_release, memory_order_acquire);
 }
 
 static const struct mk_outcome outcomes[] =

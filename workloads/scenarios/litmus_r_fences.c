@@ -23,14 +23,8 @@ static void body(struct mk_actor *actor) {
     }
 }
 
-static const struct mk_outcome outcomes[] = {
-    {"in order", MK_ACCEPTABLE, "some order of the operations explains it"},
-    {"last, and unseeing", MK_FORBIDDEN, "thread 1's fence came second: behind it x is seen"},
-    {NULL, MK_ACCEPTABLE, NULL}};
-
-static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
-    return atomic_load_explicit(litmus_at(alone, 1), memory_order_relaxed) == 2 && !actor[1].saw[0];
-}
+static const struct mk_outcome outcomes[] =
+    LITMUS_R(MK_FORBIDDEN, "thread 1's fence came second: behind it x is seen");
 
 MK_SCENARIO(litmus_r_fences, litmus, .summary = "R, seq_cst fences: who writes last sees what came before",
-            .threads = 2, LITMUS_PLACES(2), .shows = {"x"}, .body = body, .after = after, .outcomes = outcomes);
+            .threads = 2, LITMUS_PLACES(2), .shows = {"x"}, .body = body, .after = litmus_r, .outcomes = outcomes);

@@ -19,15 +19,9 @@ static void body(struct mk_actor *actor) {
     }
 }
 
-static const struct mk_outcome outcomes[] = {
-    {"in order", MK_ACCEPTABLE, "some order of the operations explains it"},
-    {"last, and unseeing", MK_INTERESTING, "thread 1 read x before its write of y arrived"},
-    {NULL, MK_ACCEPTABLE, NULL}};
-
-static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
-    return atomic_load_explicit(litmus_at(alone, 1), memory_order_relaxed) == 2 && !actor[1].saw[0];
-}
+static const struct mk_outcome outcomes[] =
+    LITMUS_R(MK_INTERESTING, "thread 1 read x before its write of y arrived");
 
 MK_SCENARIO(litmus_r_relacq, litmus,
             .summary = "R, release/acquire: who writes last may not see what came before", .threads = 2,
-            LITMUS_PLACES(2), .shows = {"x"}, .body = body, .after = after, .outcomes = outcomes);
+            LITMUS_PLACES(2), .shows = {"x"}, .body = body, .after = litmus_r, .outcomes = outcomes);

@@ -25,16 +25,9 @@ static void body(struct mk_actor *actor) {
     }
 }
 
-static const struct mk_outcome outcomes[] = {
-    {"in order", MK_ACCEPTABLE, "some order of the operations explains it"},
-    {"no order", MK_FORBIDDEN, "thread 2 read x after a fence behind which it was known (C++20)"},
-    {NULL, MK_ACCEPTABLE, NULL}};
-
-static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
-    (void)alone;
-    return actor[1].saw[0] && !actor[1].saw[1] && !actor[2].saw[0];
-}
+static const struct mk_outcome outcomes[] =
+    LITMUS_RWC(MK_FORBIDDEN, "thread 2 read x after a fence behind which it was known (C++20)");
 
 MK_SCENARIO(litmus_rwc_mixed, litmus, .summary = "RWC, a seq_cst fence and seq_cst accesses: one order",
-            .threads = 3, LITMUS_PLACES(2), .shows = {"x", "y"}, .body = body, .after = after,
+            .threads = 3, LITMUS_PLACES(2), .shows = {"x", "y"}, .body = body, .after = litmus_rwc,
             .outcomes = outcomes);

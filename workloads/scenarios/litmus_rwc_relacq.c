@@ -22,16 +22,9 @@ static void body(struct mk_actor *actor) {
     }
 }
 
-static const struct mk_outcome outcomes[] = {
-    {"in order", MK_ACCEPTABLE, "some order of the stores explains what all saw"},
-    {"no order", MK_INTERESTING, "thread 2's store was still on its way when thread 1 had seen thread 0's"},
-    {NULL, MK_ACCEPTABLE, NULL}};
-
-static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
-    (void)alone;
-    return actor[1].saw[0] && !actor[1].saw[1] && !actor[2].saw[0];
-}
+static const struct mk_outcome outcomes[] =
+    LITMUS_RWC(MK_INTERESTING, "thread 2's store was still on its way when thread 1 had seen thread 0's");
 
 MK_SCENARIO(litmus_rwc_relacq, litmus, .summary = "RWC, release/acquire: a store may be late for who saw another",
-            .threads = 3, LITMUS_PLACES(2), .shows = {"x", "y"}, .body = body, .after = after,
+            .threads = 3, LITMUS_PLACES(2), .shows = {"x", "y"}, .body = body, .after = litmus_rwc,
             .outcomes = outcomes);

@@ -11,42 +11,21 @@
  */
 #include "litmus.h"
 
-enum { STAMP, X, Y };
-
-static void write_both(const struct mk_actor *actor) {
-    atomic_store_explicit(litmus_at(actor, STAMP), 1, memory_order_relaxed);
-    litmus_fence(memory_order_release);
-    atomic_store_explicit(litmus_at(actor, X), 1, memory_order_relaxed);
-    atomic_store_explicit(litmus_at(actor, Y), 1, memory_order_relaxed);
-    atomic_store_explicit(litmus_at(actor, STAMP), 2, memory_order_release);
-}
-
 static void body(struct mk_actor *actor) {
     if (actor->number == 0) {
-        write_both(actor);
+        litmus_seqlock_write(actor);
     } else {
-        actor->saw[0] = atomic_load_explicit(litmus_at(actor, STAMP), memory_order_acquire);
-        actor->saw[1] = atomic_load_explicit(litmus_at(actor, X), memory_order_relaxed);
-        actor->saw[2] = atomic_load_explicit(litmus_at(actor, Y), memory_order_relaxed);
+        actor->saw[0] = atomic_load_explicit(litmus_at(actor, LITMUS_STAMP), memory_order_acquire);
+        actor->saw[1] = atomic_load_explicit(litmus_at(actor, LITMUS_X), memory_order_relaxed);
+        actor->saw[2] = atomic_load_explicit(litmus_at(actor, LITMUS_Y), memory_order_relaxed);
         litmus_fence(memory_order_acquire);
-        actor->saw[3] = atomic_load_explicit(litmus_at(actor, STAMP), memory_order_relaxed);
+        actor->saw[3] = atomic_load_explicit(litmus_at(actor, LITMUS_STAMP), memory_order_relaxed);
     }
 }
 
-static const struct mk_outcome outcomes[] = {
-    {"old version", MK_ACCEPTABLE, "the reader came first"},
-    {"new version", MK_ACCEPTABLE, "the writer came first"},
-    {"again", MK_ACCEPTABLE, "the reader knows that it has to read again"},
-    {"torn", MK_FORBIDDEN, "the same even stamp was found around two versions"},
-    {NULL, MK_ACCEPTABLE, NULL}};
-
-static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
-    const uint64_t *saw = actor[1].saw;
-    (void)alone;
-    if (saw[0] & 1 || saw[0] != saw[3]) return 2;
-    return saw[1] != saw[2] || saw[1] != saw[0] / 2 ? 3 : (unsigned)saw[1];
-}
+static const struct mk_outcome outcomes[] =
+    LITMUS_SEQLOCK(MK_FORBIDDEN, "the same even stamp was found around two versions");
 
 MK_SCENARIO(litmus_seqlock, litmus, .summary = "seqlock with fences: the same even stamp twice, one version",
             .threads = 2, LITMUS_PLACES(3), .shows = {"stamp", "x", "y", "stamp again"}, .body = body,
-            .after = after, .outcomes = outcomes);
+            .after = litmus_seqlock, .outcomes = outcomes);

@@ -9,16 +9,7 @@
 #include "litmus.h"
 
 static void body(struct mk_actor *actor) {
-    litmus_word *x = litmus_at(actor, 0), *y = litmus_at(actor, 1);
-    if (actor->number == 0) {
-        atomic_store_explicit(x, 1, memory_order_release);
-    } else if (actor->number == 1) {
-        actor->saw[0] = atomic_load_explicit(x, memory_order_acquire);
-        atomic_store_explicit(y, 1, memory_order_release);
-    } else {
-        actor->saw[0] = atomic_load_explicit(y, memory_order_acquire);
-        actor->saw[1] = atomic_load_explicit(x, memory_order_relaxed);
-    }
+    litmus_wrc_body(actor, memory_order_release, memory_order_acquire);
 }
 
 static const struct mk_outcome outcomes[] = LITMUS_CHAIN(MK_FORBIDDEN, "happens-before is transitive");
