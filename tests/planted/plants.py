@@ -74,10 +74,13 @@ def plugin(plant, build, twin=False):
 
 def command(plant, build, seed, seconds, twin=False, pressed=True):
     """The words of a hunt by memkit-bench of that build folder, without the file that it writes. Where nothing is to
-    be found, `pressed` is false: that is to hold under all pressures."""
+    be found, `pressed` is false: that is to hold under all pressures. Without `seconds`, something else is to limit
+    it."""
     made = [os.path.join(build, "memkit-bench"), "stress", f"workloads/stress/{plant.kind}.json",
             "--impl", f"{plant.kind}/{plant.name}", "--plugin", plugin(plant, build, twin),
-            "--seconds", str(seconds), "--seed", str(seed), "--stop-at-first", "--quiet"]
+            "--seed", str(seed), "--stop-at-first", "--quiet"]
+    if seconds:
+        made += ["--seconds", str(seconds)]
     if pressed and plant.pressure != "any" and not is_model(build):
         made += ["--pressure", plant.pressure]
     if plant.set:
@@ -86,13 +89,13 @@ def command(plant, build, seed, seconds, twin=False, pressed=True):
 
 
 def hunt(plant, build, seed=1, seconds=10, twin=False, pressed=True, more=()):
-    """Runs one hunt in the top folder, at most a minute longer than it is to take."""
+    """Runs one hunt in the top folder, at most a minute longer than it is to take, or than five minutes."""
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "stress.json")
         made = [*command(plant, build, seed, seconds, twin, pressed), *more]
         try:
             run = subprocess.run([*made, "-o", out], cwd=TOP, capture_output=True, text=True, errors="replace",
-                                 timeout=seconds + 60, check=False)
+                                 timeout=(seconds or 300) + 60, check=False)
             status, said = run.returncode, run.stderr
         except subprocess.TimeoutExpired as late:
             status, said = None, f"no end after {late.timeout} s"
