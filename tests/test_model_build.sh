@@ -132,7 +132,7 @@ check 'model-build: no file' refuses 2 'which FILE.c' "$bench" model-build
 check 'model-build: two files' refuses 2 'one FILE.c at a time' "$bench" model-build a.c b.c
 check 'model-build: not C' refuses 2 'not mine.o' "$bench" model-build mine.o
 check 'model-build: an unknown option' refuses 2 'no option --fast' "$bench" model-build --fast
-check 'model-build: a file that is not there' refuses 6 'cannot read .*absent.c' "$bench" model-build "$scratch/absent.c"
+check 'model-build: a file that is not there' refuses 2 'cannot read .*absent.c' "$bench" model-build "$scratch/absent.c"
 
 if [ ! -x "$model" ]; then
     skip 'model-build' "there is no $model: make FLAVOUR=model"

@@ -132,9 +132,9 @@ struct mk_orders_units {
     struct mk_orders_source source;
 };
 
-/* The source of an identity: its own oracles; and where it is compiled into others, those of the first that it is
- * compiled into. Judged are its own file and those of the parts that the identity names. Returns 0, or -1 with err
- * set. */
+/* The source of an identity: its own oracles, with each choice of parts where the identity names none; and where it
+ * is compiled into others, those of the first that it is compiled into. Judged are its own file and those of the
+ * parts that the identity names. Returns 0, or -1 with err set. */
 int mk_orders_units_make(const char *identity, struct mk_orders_units *units, struct mk_err *err);
 void mk_orders_units_free(struct mk_orders_units *units);
 

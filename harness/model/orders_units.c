@@ -1,5 +1,5 @@
-/* orders_units.c - the programs that judge an implementation: its own oracles, with each choice of parts, and those of
- * what it is compiled into. */
+/* orders_units.c - the programs that judge an implementation: its own oracles, with each choice of parts, and those
+ * of what it is compiled into. */
 #include "orders.h"
 
 #include <stdlib.h>

@@ -75,7 +75,7 @@ static bool lacks_instance(const struct play *play) {
     return play->made.plan.unit && !mk_stage.self;
 }
 
-/* Whether a thread is not there before its body: of those that leave and enter again some enter for the first time. */
+/* Whether a thread is not there before its body: where all leave and enter again, some enter for the first time. */
 static bool is_new(const struct play *play, uint32_t number) {
     return play->made.scenario->reborn && number && play->random[number] & 1;
 }

@@ -13,8 +13,8 @@
  * values:     8 64 256 1024
  * Progress:   get and contains lock-free, also while a table grows: what is frozen can be read. put, remove and
  *             the like lock-free but while the bucket they need is being moved, when they wait for that bucket.
- * Ordering:   linearizable; LIN below names the points. A link is followed with acquire and changed with release, or
- *             more, so that whoever gets to a node sees its words, and those of all nodes behind it.
+ * Ordering:   linearizable; LIN below names the points. A link is followed with acquire and changed with release,
+ *             or more, so that whoever gets to a node sees its words, and those of all nodes behind it.
  *             A. A marked word never changes but to be frozen; a frozen word never, unless the move is given up
  *                for want of memory, and then back to what it was. So a CAS that expects the word from before
  *                fails for ever, or finds that nothing has happened.
@@ -24,10 +24,14 @@
  *                only if, after reading the last of them, the live link before still names the first: then all
  *                of them were linked at that moment, and so was what the last one names. Along frozen links a
  *                node is linked as long as the bucket has not MOVED. So no reclaimer is asked to keep a node
- *                for readers that walk on from unlinked ones.
- *             D. What decides answers, and the loads that answer, are in the one seq_cst order: two readers never see
- *                two changes of different keys in opposite orders, on machines where stores do not reach all others
- *                at once either (POWER). Loads and read-modify-writes cost no more by that on x86 and ARM.
+ *                for readers that walk on from unlinked ones. The answer does not hang on it: a key that stays
+ *                is behind every node it was ever behind, gone ones too.
+ *             D. What decides answers, and the loads that answer, are in the one seq_cst order: two readers never
+ *                see two changes of different keys in opposite orders, on machines where stores do not reach all
+ *                others at once either (POWER). These are the CASes that add, replace and remove; MOVED, for
+ *                after it others decide; and what mk_protect reads. Unlinking and freezing are not among them:
+ *                what a link says of keys is the same before and after. Loads and read-modify-writes cost no
+ *                more by that on x86 and ARM.
  * Memory:     (16 B + value, and the reclaimer's header) a key, rounded by the allocator, + 8 B a bucket: at loads
  *             of .375 to .75, between which it grows, 43 to 53 B for values of 8 in chunks of 32. Halved below .25,
  *             but never below what was expected at create. During a resize both tables, and each node once but
@@ -35,6 +39,10 @@
  * Limits:     a put allocates, also when it replaces. While the table moves every put and remove moves up to
  *             64 buckets first. Where memory for a larger table, or for a bucket's move, is refused, chains get
  *             longer and it is tried again later. table=fixed has 524288 buckets for ever.
+ * Kept:       (20) C11 asks for it: a seq_cst-load that comes after another, which has found MOVED, may pass by a
+ *             release-store all the same, and find the bucket as it was before, while changes in the next table are
+ *             over. In C++20, and so under the model flavour, it may not; and whoever changes something there has
+ *             found MOVED, or the next table as the map's, by such a load.
  */
 #include "../hash.h"
 #include "../map.h"
@@ -127,8 +135,9 @@ static uint64_t chain_count(struct mk_map *map) {
  * when that one may be gone too. */
 MK_INLINE struct chain_table *chain_next(struct mk_map *map, struct mk_thread *me, struct chain_table *table) {
     mk_link next = mk_protect(map->smr, me, CHAIN_SLOT_NEXT, &table->next);
-    /* (4) acquire-load synchronizes-with the release-store (22): what follows stays behind this look */
-    mk_link current = atomic_load_explicit(&map->table, memory_order_acquire);
+    /* (4) relaxed-load: of a word we have acquired already. While it says `table`, next is not retired, and was not
+     * before; so this look cannot come too early, once next is announced */
+    mk_link current = atomic_load_explicit(&map->table, memory_order_relaxed);
     return current == (mk_link)table ? chain_table_of(next) : NULL;
 }
 
@@ -155,13 +164,13 @@ MK_INLINE unsigned chain_spare(unsigned a, unsigned b, unsigned c) {
 
 /* Returns whether `from`, a live link, still names `first`, in a chain that has not moved: point C. */
 MK_INLINE bool chain_linked(MK_ATOMIC(mk_link) *head, MK_ATOMIC(mk_link) *from, mk_link first) {
-    /* (5) seq_cst-load synchronizes-with the release-CAS (7) and the seq_cst-CASes (36, 38, 39): their words, should
-     * they be what is found; and comes before (6). Total order: point D */
-    mk_link now = atomic_load_explicit(from, memory_order_seq_cst);
+    /* (5) relaxed-load: finds what was read, and acquired, before, or sends us back. What it finds was so at every
+     * moment since, and answers nobody: points C and D */
+    mk_link now = atomic_load_explicit(from, memory_order_relaxed);
     if ((now ^ first) & ~CHAIN_FROZEN) return false;
     if (!(now & CHAIN_FROZEN)) return true;
-    /* (6) seq_cst-load synchronizes-with the seq_cst-store (20): what follows stays behind this look; point D */
-    return atomic_load_explicit(head, memory_order_seq_cst) != CHAIN_MOVED;
+    /* (6) relaxed-load: as (5) */
+    return atomic_load_explicit(head, memory_order_relaxed) != CHAIN_MOVED;
 }
 
 /* Returns the key's node or NULL. Changes nothing and waits for nobody. */
@@ -206,8 +215,8 @@ struct chain_place {
 static inline bool chain_unlink(struct mk_map *map, struct mk_thread *me, const struct chain_place *place,
                                 mk_link successor) {
     mk_link expected = (mk_link)place->node;
-    /* (7) release-CAS synchronizes-with the seq_cst-loads (5) and (16 in reclaim/ebr.c) and the
-     * seq_cst-fetch_or (8): the successor's words. On failure relaxed: what is there is not used */
+    /* (7) release-CAS synchronizes-with the seq_cst-load (16 in reclaim/ebr.c) and the acquire-fetch_or (8): the
+     * successor's words. On failure relaxed: what is there is not used */
     if (!atomic_compare_exchange_strong_explicit(place->from, &expected, successor, memory_order_release,
                                                  memory_order_relaxed)) {
         chain_add(&map->line[me->id].cas_failures, 1);
@@ -288,9 +297,10 @@ static uint64_t chain_parts(const struct chain_table *from, const struct chain_t
  * frozen link names can no longer be unlinked, so that all of it is safe to follow. */
 static bool chain_freeze(MK_ATOMIC(mk_link) *link, uint64_t *nodes) {
     for (uint64_t n = 0;; n++) {
-        /* (8) seq_cst-fetch_or synchronizes-with the release-CAS (7), the seq_cst-CASes (36, 38) and the
-         * release-fetch_and (10): the words of the node named. Continues their release sequences for readers of the frozen link; point D */
-        mk_link was = atomic_fetch_or_explicit(link, CHAIN_FROZEN, memory_order_seq_cst);
+        /* (8) acquire-fetch_or synchronizes-with the release-CAS (7), the seq_cst-CASes (36, 38) and the
+         * release-fetch_and (10): the words of the node named. Continues their release sequences for readers of the
+         * frozen link. It decides no answer, (20) does: point D */
+        mk_link was = atomic_fetch_or_explicit(link, CHAIN_FROZEN, memory_order_acquire);
         if (n == 0 && was & CHAIN_FROZEN) return false;
         struct chain_node *node = chain_node_of(was);
         if (!node) return true;
@@ -311,8 +321,8 @@ static void chain_thaw(struct mk_map *map, struct mk_thread *me, MK_ATOMIC(mk_li
         atomic_fetch_and_explicit(&node->next, ~CHAIN_FROZEN, memory_order_relaxed);
         node = next;
     }
-    /* (10) release-fetch_and synchronizes-with the seq_cst-fetch_or (8): whoever moves this bucket after us finds the
-     * next table's bucket as we left it, empty (18) */
+    /* (10) release-fetch_and synchronizes-with the acquire-fetch_or (8): whoever moves this bucket after us finds
+     * the next table's bucket as we left it, empty (18) */
     atomic_fetch_and_explicit(head, ~CHAIN_FROZEN, memory_order_release);
 }
 
@@ -360,8 +370,8 @@ static void chain_free_nodes(struct mk_map *map, struct mk_thread *me, MK_ATOMIC
 static void chain_hand_over(struct mk_map *map, struct mk_thread *me, MK_ATOMIC(mk_link) *head) {
     /* (19) relaxed-load: frozen by us */
     mk_link link = atomic_load_explicit(head, memory_order_relaxed);
-    /* (20) seq_cst-store synchronizes-with the seq_cst-loads (6) and (16 in reclaim/ebr.c): the next table's
-     * chains, (14, 15), before anybody looks there; point D */
+    /* (20) seq_cst-store synchronizes-with the seq_cst-load (16 in reclaim/ebr.c): the next table's chains, (14,
+     * 15), before anybody looks there; point D */
     atomic_store_explicit(head, CHAIN_MOVED, memory_order_seq_cst);
     while (link & ~MK_LINK_FLAGS) {
         struct chain_node *node = chain_node_of(link);
@@ -396,8 +406,7 @@ static enum chain_outcome chain_move(struct mk_map *map, struct mk_thread *me, s
 /* The last part has moved: the next table becomes the map's, and the latch is free. */
 static void chain_finish(struct mk_map *map, struct mk_thread *me, struct chain_table *from,
                          struct chain_table *to) {
-    /* (22) release-store synchronizes-with the acquire-loads (4, 33) and the seq_cst-load (16 in reclaim/ebr.c): all
-     * parts, acquired by (27) */
+    /* (22) release-store synchronizes-with the seq_cst-load (16 in reclaim/ebr.c): all parts, acquired by (27) */
     atomic_store_explicit(&map->table, (mk_link)to, memory_order_release);
     mk_retire(map->smr, me, from, &map->retire_table[__builtin_ctzll(from->mask + 1)]);
     /* (23) release-store synchronizes-with the acquire-exchange (32): the new table */
@@ -462,8 +471,8 @@ static bool chain_begin(struct mk_map *map, struct mk_thread *me, struct chain_t
 static MK_NOINLINE void chain_consider(struct mk_map *map, struct mk_thread *me) {
     /* (32) acquire-exchange synchronizes-with the release-stores (23, 34): the table */
     if (map->fixed || atomic_exchange_explicit(&map->latch, 1, memory_order_acquire)) return;
-    /* (33) acquire-load synchronizes-with the release-store (22): the table's words */
-    struct chain_table *table = chain_table_of(atomic_load_explicit(&map->table, memory_order_acquire));
+    /* (33) relaxed-load: changed only by who has the latch, (22), and so acquired by (32) */
+    struct chain_table *table = chain_table_of(atomic_load_explicit(&map->table, memory_order_relaxed));
     uint64_t wanted = chain_wanted(map, table->mask + 1);
     /* begun: whoever ends it gives the latch back */
     if (wanted != table->mask + 1 && chain_begin(map, me, table, wanted)) return;
@@ -520,8 +529,8 @@ MK_INLINE bool chain_insert(struct mk_map *map, struct mk_thread *me, uint64_t k
     /* (35) relaxed-store: published by (36) */
     atomic_store_explicit(&(*fresh)->next, 0, memory_order_relaxed);
     /* LIN put miss, insert_if_absent miss: this CAS. The chain ended here, so the key was in none of its nodes. */
-    /* (36) seq_cst-CAS synchronizes-with the seq_cst-loads (5) and (16 in reclaim/ebr.c) and the seq_cst-fetch_or
-     * (8): the node's words; point D. On failure relaxed: we walk again */
+    /* (36) seq_cst-CAS synchronizes-with the seq_cst-load (16 in reclaim/ebr.c) and the acquire-fetch_or (8): the
+     * node's words; point D. On failure relaxed: we walk again */
     if (!atomic_compare_exchange_strong_explicit(place->from, &expected, (mk_link)*fresh, memory_order_seq_cst,
                                                  memory_order_relaxed)) {
         chain_add(&map->line[me->id].cas_failures, 1);
@@ -547,8 +556,8 @@ MK_INLINE bool chain_replace(struct mk_map *map, struct mk_thread *me, uint64_t 
     atomic_store_explicit(&(*fresh)->next, place->next, memory_order_relaxed);
     /* LIN put hit, update hit: this CAS, which marks the old node and by the same word links the new one: no
      * moment between in which the key is absent. */
-    /* (38) seq_cst-CAS synchronizes-with the seq_cst-loads (5) and (16 in reclaim/ebr.c) and the
-     * seq_cst-fetch_or (8): the new node's words; point D. On failure relaxed: we walk again */
+    /* (38) seq_cst-CAS synchronizes-with the seq_cst-load (16 in reclaim/ebr.c) and the acquire-fetch_or (8): the
+     * new node's words; point D. On failure relaxed: we walk again */
     if (!atomic_compare_exchange_strong_explicit(&place->node->next, &expected, (mk_link)*fresh | CHAIN_MARK,
                                                  memory_order_seq_cst, memory_order_relaxed)) {
         chain_add(&map->line[me->id].cas_failures, 1);
@@ -629,8 +638,8 @@ MK_INLINE bool chain_try_remove(struct mk_map *map, struct mk_thread *me, uint64
     if (!mk_reserve(map->smr, me, 1)) return true;
     mk_link expected = place.next;
     /* LIN remove hit: this CAS. Not the unlinking below: that may be another thread's, and later. */
-    /* (39) seq_cst-CAS synchronizes-with the seq_cst-loads (5) and (16 in reclaim/ebr.c): what this thread did
-     * before it removed the key; point D. On failure relaxed: we walk again */
+    /* (39) seq_cst-CAS synchronizes-with the seq_cst-load (16 in reclaim/ebr.c): what this thread did before it
+     * removed the key; point D. On failure relaxed: we walk again */
     if (!atomic_compare_exchange_strong_explicit(&place.node->next, &expected, place.next | CHAIN_MARK,
                                                  memory_order_seq_cst, memory_order_relaxed)) {
         chain_add(&map->line[me->id].cas_failures, 1);

@@ -13,9 +13,11 @@
  *             leave wait-free; retire wait-free but for the allocator. A reader that stays inside
  *             stops the epoch: nothing more is freed until it leaves.
  * Ordering:   A. An epoch ends (e becomes e + 1) only after a scan that found every section inside at e.
- *             B. enter announces before it looks at the epoch again, a scan looks at the epoch before
- *                it looks at announcements, both in the one seq_cst order: a section the scan missed
- *                comes after it and finds that epoch or a later one, acquiring what ended the others.
+ *             B. enter announces before it looks at the epoch again, a scan acquires how its epoch began
+ *                before it looks at announcements; beginnings, announcements and looks at them, and the
+ *                look of enter are in the one seq_cst order, which C11 has agree with happens-before: a
+ *                section the scan missed comes after it and finds that epoch or a later one, acquiring
+ *                what ended the others.
  *             C. A node is filed under e by a section at e, while the epoch is e or e + 1. Epoch e + 1
  *                ends after that section has left, so the unlink happens-before epoch e + 2 begins:
  *                who enters then cannot find the node.
@@ -33,7 +35,7 @@
 
 #define EBR_CHUNK_NODES MK_TUNE(255, 3) /* a chunk fills a page */
 #define EBR_AGES 4 /* ready, and the three youngest epochs */
-#define EBR_PERIOD MK_TUNE(64, 2) /* retirements and births of a thread between its attempts to end the epoch */
+#define EBR_PERIOD MK_TUNE(64, 1) /* retirements and births of a thread between its attempts to end the epoch */
 #define EBR_STEP 2 /* ready nodes freed with each of these: more than come, so they run out */
 
 struct ebr_retired {
@@ -242,9 +244,9 @@ static void ebr_adopt(struct mk_reclaim *smr, struct mk_thread *me, uint64_t epo
 
 /* Ends the epoch if every section inside is at it. Returns the epoch it found, with all that D says of it. */
 static uint64_t ebr_advance(struct mk_reclaim *smr) {
-    /* (8) seq_cst-load synchronizes-with the seq_cst-CAS (11): acquires how earlier epochs ended; in the
-     * total order it comes before (10), point B */
-    uint64_t epoch = atomic_load_explicit(&smr->epoch, memory_order_seq_cst);
+    /* (8) acquire-load synchronizes-with the seq_cst-CAS (11): acquires how earlier epochs ended; so that in the
+     * total order that CAS comes before (10), point B. Found late, the epoch is one that (11) does not end */
+    uint64_t epoch = atomic_load_explicit(&smr->epoch, memory_order_acquire);
     /* (9) seq_cst-load enforces a total order with the seq_cst-CAS (18): whose id is missed here has not
      * announced anything yet, and is as good as missed by (10) */
     uint32_t ids = atomic_load_explicit(&smr->ids, memory_order_seq_cst);
@@ -255,8 +257,8 @@ static uint64_t ebr_advance(struct mk_reclaim *smr) {
         if ((announced & 1) && announced >> 1 != epoch) return epoch;
     }
     uint64_t expected = epoch;
-    /* (11) seq_cst-CAS synchronizes-with the seq_cst-loads (8, 14): all that (8) and (10) acquired. On
-     * failure relaxed: somebody else has ended the epoch */
+    /* (11) seq_cst-CAS synchronizes-with the acquire-load (8) and the seq_cst-load (14): all that (8) and (10)
+     * acquired. On failure relaxed: somebody else has ended the epoch */
     atomic_compare_exchange_strong_explicit(&smr->epoch, &expected, epoch + 1, memory_order_seq_cst,
                                             memory_order_relaxed);
     return epoch;

@@ -2,7 +2,7 @@
  * get the same one.
  *
  * scenario: alloc_distinct_blocks
- * says: overlap
+ * says: alloc_distinct_blocks ends in
  * flavours: release debug
  */
 #include "../planted_conformance/alloc_base.h"
