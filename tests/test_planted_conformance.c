@@ -12,7 +12,7 @@
 #include "../harness/build_info.h"
 #include "../harness/check/conform.h"
 
-#define SEEDS 5 /* tried, where threads have to meet */
+#define SEEDS 20 /* tried, where threads have to meet */
 
 /* The leaks that are planted are no leaks of ours. */
 int __lsan_is_turned_off(void);
