@@ -211,7 +211,7 @@ static int set_text(char ***list, size_t *n, char *text) {
     return 0;
 }
 
-/* The names of harness/model/strategy.c, which is not there in other flavours. */
+/* The names of harness/model/strategy.c, which is not there in other flavours; tests/model/test_explore.c compares. */
 static bool is_strategy(const char *name) {
     static const char *const names[] = {"random", "pct2", "pct3", "pct4", "pos", "surw", "turns"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -220,6 +220,7 @@ static bool is_strategy(const char *name) {
     return false;
 }
 
+/* What only the model flavour knows asks for it. */
 static int of_model(struct mk_options *o) {
     o->asks_model = true;
     return 0;

@@ -1,5 +1,6 @@
 /* test_explore.c - exploring: strategies, search, shrinking, and what is found out about a failure. */
 #include "../../harness/model/explore_parts.h"
+#include "../../harness/options.h"
 #include "../../harness/rng.h"
 #include "../test.h"
 
@@ -604,4 +605,13 @@ TEST(who_waits_for_a_stopped_thread_is_not_lock_free) {
     /* Who begins, and nobody is stopped, or one of two at one of its 3 points. */
     CHECK_EQ(explored.schedules, 2 * (1 + 2 * 3));
     mk_explored_free(&explored);
+}
+
+TEST(the_command_line_knows_every_strategy) {
+    for (const struct mk_strategy *at = mk_strategies; at->name; at++) {
+        char *words[] = {(char *)"stress", (char *)"--strategy", (char *)at->name, (char *)"w.json", NULL};
+        struct mk_options options;
+        CHECK_EQ(mk_options_read(4, words, &options), 0);
+        mk_options_free(&options);
+    }
 }
