@@ -10,6 +10,7 @@ PREFIX ?= /usr/local
 PYTHON ?= /usr/bin/python3
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 1800
+CROSS ?= aarch64-linux-gnu
 ifeq ($(origin CC),default)
 CC = gcc
 endif
@@ -63,8 +64,12 @@ judges := $(B)/bench/model
 fuzzers :=
 stubs :=
 endif
-plants := $(patsubst %.c,$(B)/%.so,$(wildcard tests/planted_*/*.c tests/planted/*.c $(if $(model),tests/model/plugins/*.c)))
-twins := $(patsubst %.c,$(B)/%-twin.so,$(wildcard tests/planted/*.c))
+# Of the planted bugs, make check builds those that it hunts in this flavour (PLANTED names the builds it has); else all.
+planted = $(if $(PLANTED),$(patsubst %,$(B)/tests/planted/%.so,$(shell $(PYTHON) tests/planted/plants.py $(FLAVOUR) $(PLANTED))),$(patsubst \
+  %.c,$(B)/%.so,$(wildcard tests/planted/*.c)) $(patsubst %.c,$(B)/%-twin.so,$(wildcard tests/planted/*.c)))
+hunted := $(planted)
+twins := $(filter %-twin.so,$(hunted))
+plants := $(patsubst %.c,$(B)/%.so,$(wildcard tests/planted_*/*.c $(if $(model),tests/model/plugins/*.c))) $(filter-out $(twins),$(hunted))
 comma := ,
 so := $(B)/so/$(subst /,-,$(IMPL)).so
 
@@ -80,6 +85,12 @@ define compile_model
 $(call say,CC)
 $(Q)scripts/model_object -o $@ -- $(CC) $(cppflags) $(1) $(cflags) $(unrecorded) $(model_flags) -MMD -MP \
   -MF $(@:.o=.d) -MT $@ -c $<
+endef
+# Peers on libraries of templates.
+define unit_cxx
+$(call say,CXX)
+$(Q)$(CXX) $(cppflags) $(1) -std=c++17 $(optimise) -Wall -Wextra -Wno-missing-field-initializers -pthread $(CXXFLAGS) \
+  $(unrecorded) -MMD -MP -c $< -o $@
 endef
 # What implementations are made of.
 unit = $(if $(model),$(compile_model),$(compile))
@@ -105,12 +116,15 @@ demo: setup ## from nothing to a table and a plot: install what is missing, buil
 	$(PYTHON) scripts/plot.py results/quickstart.json -o plots
 check: ## every test; T=name picks some, FLAVOURS="release model" the builds
 	+@scripts/setup tests
-	+@for f in $(FLAVOURS); do $(submake) all tests FLAVOUR=$$f || exit 1; done
+	+@for f in $(FLAVOURS); do $(submake) all tests FLAVOUR=$$f PLANTED='$(BUILDS)' || exit 1; done
 	@PYTHON=$(PYTHON) BUILDS='$(BUILDS)' tests/run $(T)
-check-all: ## as check, and the debug flavour, a build by clang, and 10^5 schedules of each oracle
+check-all: ## as check, and the debug flavour, a build by clang, one for aarch64, and 10^5 schedules of each oracle
 	+@$(submake) all tests CC=clang B=build/clang
-	+@SCHEDULES=100000 MK_LITMUS_SCHEDULES=200000 MK_TEST_LIMIT_S=2400 $(submake) check \
+	+@! command -v $(CROSS)-gcc >/dev/null || $(submake) cross
+	+@CROSS=$(CROSS) SCHEDULES=100000 MK_LITMUS_SCHEDULES=200000 MK_TEST_LIMIT_S=2400 $(submake) check \
 	  FLAVOURS='release debug asan tsan model' BUILDS='release debug asan tsan model clang'
+cross: ## what conformance needs, for aarch64, without libraries: build/aarch64/tests/alone (scripts/setup cross)
+	+@$(submake) build/aarch64/tests/alone CC=$(CROSS)-gcc AR=$(CROSS)-ar B=build/aarch64 packages= WITH_PAPI=0
 soak: ## stress every implementation in every build: SOAK_SECONDS=1800; TWINS=1: the twins of the planted bugs
 	+@for f in release debug asan tsan model; do $(submake) all $(if $(TWINS),tests) FLAVOUR=$$f || exit 1; done
 	@TWINS=$(TWINS) scripts/soak $(SOAK_SECONDS)
@@ -133,11 +147,12 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 # What goals need that compile here, rather than in a make of their own.
-ifneq ($(filter-out help clean setup demo check check-all soak fuzz uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out help clean setup demo check check-all cross soak fuzz uninstall,$(or $(MAKECMDGOALS),all)),)
 missing := $(shell for p in $(packages); do pkg-config --exists $$p || echo $$p; done)
-package_cflags := $(if $(missing),,$(shell pkg-config --cflags $(packages)))
-package_libs := $(if $(missing),,$(shell pkg-config --libs $(packages)))
-$(shell mkdir -p $(B) && scripts/units $(FLAVOUR) $(IMPL) | { $(call keep,$(B)/units.mk); })
+found := $(if $(missing),,$(packages))
+package_cflags := $(if $(found),$(shell pkg-config --cflags $(found)))
+package_libs := $(if $(found),$(shell pkg-config --libs $(found)))
+$(shell mkdir -p $(B) && scripts/units $(if $(packages),$(FLAVOUR),bare) $(IMPL) | { $(call keep,$(B)/units.mk); })
 include $(B)/units.mk
 endif
 units: $(UNITS)
@@ -151,6 +166,14 @@ $(fuzzers): $(B)/tests/%: $(B)/tests/%.o $(B)/tests/fuzz_main.o $(parts_of_tests
 	$(call link)
 $(judges): %: %.o $(model_programs) $(model_stack) $(parts_of_tests)
 	$(program)
+# Conformance alone, of what needs no library, peers left out: for machines that none are installed for.
+$(B)/alone.a: $(filter-out $(addprefix $(B)/harness/,main.o json.o topo.o check/%),$(harness))
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(B)/tests/alone: $(B)/tests/test_conformance.o $(B)/tests/test_main.o $(filter $(B)/harness/check/%,$(harness)) \
+  $(UNITS) $(B)/alone.a
+	$(call say,LD)
+	$(Q)$(CC) $(cflags) $(LDFLAGS) $^ -o $@ $(libs)
 $(so): $(SO_UNITS)
 	$(if $(IMPL),,$(error make so needs IMPL=kind/name, with +part/name behind it where a part is not the default))
 	$(call link,-shared -Wl$(comma)-Bsymbolic)
@@ -175,7 +198,7 @@ $(twins): $(B)/%-twin.so: %.c $(B)/flags $(wildcard impl/*.h)
 $(B)/harness/build_info.o: private unrecorded += -I$(B)
 $(B)/harness/build_info.o: $(B)/build_info.gen.h
 $(B)/build_info.gen.h: $(B)/flags FORCE
-	@scripts/build_info header $(WITH_PAPI) <$< | { $(call keep,$@); }
+	@scripts/build_info header $(WITH_PAPI) '$(MISSING_PEERS)' <$< | { $(call keep,$@); }
 $(B)/memkit.pc: memkit.pc.in FORCE
 	@mkdir -p $(B)/include && ln -sfn $(CURDIR)/impl $(B)/include/memkit
 	@scripts/build_info pc $(FLAVOUR) '$(sanitize)' $(CURDIR)/$(B)/include | { $(call keep,$@); }
@@ -187,5 +210,5 @@ $(B)/flags: FORCE
 $(B)/inputs: FORCE
 	@echo '$(harness) $(UNITS) $(LDFLAGS) $(libs)' | { $(call keep,$@); }
 FORCE:
-.PHONY: all objects tests units so demo check check-all soak bench fuzz setup install uninstall clean help FORCE
+.PHONY: all objects tests units so demo check check-all cross soak bench fuzz setup install uninstall clean help FORCE
 -include $(patsubst %.o,%.d,$(harness) $(UNITS) $(SO_UNITS)) $(wildcard $(B)/tests/*.d $(B)/tests/*/*.d $(B)/tests/*/*/*.d)

@@ -4,6 +4,7 @@
 #include "build_info.gen.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct mk_build_info info = {
@@ -18,10 +19,25 @@ static const struct mk_build_info info = {
     .hwloc_version = BUILD_HWLOC_VERSION,
     .papi_version = BUILD_PAPI_VERSION,
     .cjson_version = BUILD_CJSON_VERSION,
+    .missing_peers = BUILD_MISSING_PEERS,
 };
 
 const struct mk_build_info *mk_build_info(void) {
     return &info;
+}
+
+bool mk_build_next_missing(const char **at, struct mk_missing_peer *peer) {
+    size_t n = strcspn(*at, " "), name = strcspn(*at, "=");
+    if (!n) return false;
+    snprintf(peer->identity, sizeof peer->identity, "%.*s", (int)name, *at);
+    snprintf(peer->package, sizeof peer->package, "%.*s", (int)(n - name - 1), *at + name + 1);
+    if (peer->package[0]) {
+        snprintf(peer->reason, sizeof peer->reason, "install %s, then make", peer->package);
+    } else {
+        snprintf(peer->reason, sizeof peer->reason, "packaged library, not instrumented: release build only");
+    }
+    *at += n + ((*at)[n] == ' ');
+    return true;
 }
 
 const char *mk_build_untrustworthy(void) {

@@ -106,6 +106,8 @@ static void print_impl(const struct mk_listed_impl *impl, bool colour, struct mk
 
 static void print_impls(const struct mk_listing *listing, bool colour, struct mk_text *out) {
     for (size_t i = 0; i < listing->impls_n; i++) print_impl(&listing->impls[i], colour, out);
+    for (size_t i = 0; i < listing->not_built_n; i++)
+        mk_text_printf(out, "not built: %s (%s)\n", listing->not_built[i].identity, listing->not_built[i].reason);
 }
 
 static void print_counters(const struct mk_listing *listing, bool colour, struct mk_text *out) {
@@ -212,7 +214,7 @@ static const struct section {
     const char *keys[4]; /* of the listing record */
 } sections[] = {
     {"kinds", mk_listing_kinds, print_kinds, {"kinds"}},
-    {"impls", mk_listing_impls, print_impls, {"impls"}},
+    {"impls", mk_listing_impls, print_impls, {"impls", "not_built"}},
     {"counters", mk_listing_counters, print_counters, {"counters"}},
     {"topology", mk_listing_topology, print_topology, {"topology", "placements", "memory_policies"}},
     {"distributions", mk_listing_distributions, print_distributions, {"distributions", "key_forms"}},

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "build_info.h"
 #include "record.h"
 #include "registry.h"
 
@@ -152,7 +153,21 @@ static int unknown_kind(struct mk_err *err, const char *word) {
     return -1;
 }
 
+/* Of an implementation that the tree has, and this build has not. Returns whether it is one, and then says why. */
+static bool not_built(struct mk_err *err, const char *kind, const char *word) {
+    struct mk_missing_peer peer;
+    char identity[sizeof peer.identity];
+    snprintf(identity, sizeof identity, "%s/%s", kind, word);
+    for (const char *at = mk_build_info()->missing_peers; mk_build_next_missing(&at, &peer);) {
+        if (strcmp(peer.identity, identity) != 0) continue;
+        mk_fail(err, "%s is not in this build (%s)", identity, peer.reason);
+        return true;
+    }
+    return false;
+}
+
 static int unknown_name(struct mk_err *err, const char *kind, const char *word) {
+    if (not_built(err, kind, word)) return -1;
     const char **names = mk_need(mk_registry_count() + 1, sizeof *names);
     size_t n = 0;
     char what[64];

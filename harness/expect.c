@@ -18,6 +18,7 @@ struct mk_expect {
     uint64_t chunks;
     uint64_t size;
     uint32_t known, keyed;                     /* bits by code */
+    uint32_t adds, takes;                      /* likewise, where what is taken out has no key (mk_expect_any) */
     uint8_t keep[MK_OPS_MAX], set[MK_OPS_MAX]; /* by code: state = (state & keep) | set */
 };
 
@@ -34,6 +35,21 @@ static void learn(struct mk_expect *expect, const struct mk_op_desc *desc) {
     }
 }
 
+/* Without keys to follow, how many there are still follows from how many went in and were taken out. */
+static void learn_any(struct mk_expect *expect, const struct mk_op_desc *desc) {
+    if (desc->second != MK_NO_CODE) return; /* made of others, which have lines of their own */
+    if (desc->effect == MK_EFFECT_ADD) expect->adds |= 1u << desc->code;
+    if (desc->effect == MK_EFFECT_REMOVE) expect->takes |= 1u << desc->code;
+    expect->known |= expect->adds | expect->takes;
+}
+
+bool mk_expect_any(const struct mk_op_desc *ops) {
+    for (; ops->name; ops++) {
+        if (ops->effect == MK_EFFECT_REMOVE && ops->operand == MK_OPERAND_NONE) return true;
+    }
+    return false;
+}
+
 struct mk_expect *mk_expect_open(const struct mk_keys *keys, const struct mk_op_desc *ops, struct mk_err *err) {
     struct mk_expect *expect = calloc(1, sizeof *expect);
     if (!expect) {
@@ -41,7 +57,8 @@ struct mk_expect *mk_expect_open(const struct mk_keys *keys, const struct mk_op_
         return NULL;
     }
     expect->keys = keys;
-    for (; ops->name; ops++) learn(expect, ops);
+    void (*learns)(struct mk_expect *, const struct mk_op_desc *) = mk_expect_any(ops) ? learn_any : learn;
+    for (; ops->name; ops++) learns(expect, ops);
     return expect;
 }
 
@@ -80,6 +97,11 @@ static int replay_words(struct mk_expect *expect, const uint64_t *words, size_t 
     for (size_t i = 0; i < n; i++) {
         unsigned code = MK_CODE(words[i]);
         out->attempted[code]++;
+        expect->size += expect->adds >> code & 1;
+        if (expect->takes >> code & 1 && expect->size) {
+            expect->size--;
+            out->hits[code]++;
+        }
         if (!(expect->keyed >> code & 1)) continue;
         uint64_t id = mk_keys_id(expect->keys, MK_OPERAND(words[i])), at = id >> CHUNK_ID_BITS;
         uint64_t *chunk = MK_LIKELY(at < expect->chunks) ? expect->chunk[at] : NULL;

@@ -4,7 +4,8 @@
  *
  * For one thread the figures are exact. For several, the streams are interleaved as if all threads
  * ran evenly; which of two threads met a key first is the clock's, so hits are an estimate there.
- * Kinds whose operations have no effect on a set of keys get counts, and no hits.
+ * Kinds whose operations have no effect on a set of keys get counts, and no hits. Where what is taken out has no key
+ * (a stack), there are hits as long as something is in.
  */
 #ifndef MK_EXPECT_H
 #define MK_EXPECT_H
@@ -23,6 +24,10 @@ struct mk_expected {
     uint64_t size_count;            /* keys present afterwards */
     uint32_t known;                 /* bit per code: the operation has an effect that was followed */
 };
+
+/* Returns whether operations take out what has no key, so that no set of keys can be followed. For several threads
+ * nothing can be said then: near empty, hits are the clock's. */
+bool mk_expect_any(const struct mk_op_desc *ops);
 
 /* Returns an empty set for streams of the kind with this table, made with `keys` or others of its
  * seed and form; NULL with err set when there is no memory. `keys` must outlive it. */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "build_info.h"
 #include "check/oracles.h"
 #include "check/pressure.h"
 #include "check/scenarios.h"
@@ -74,6 +75,15 @@ static const struct mk_field impl_fields[] = {
 static const struct mk_record impl_record = {"implementation", sizeof(struct mk_listed_impl), impl_fields,
                                              "one implementation"};
 
+static const struct mk_field missing_fields[] = {
+    TEXT(mk_listed_missing, identity, "kind/name"),
+    TEXT(mk_listed_missing, package, "that has to be installed; null = another flavour has it"),
+    TEXT(mk_listed_missing, reason, "what to do"),
+    {0},
+};
+static const struct mk_record missing_record = {"not built", sizeof(struct mk_listed_missing), missing_fields,
+                                                "one implementation on a packaged library that this build has not"};
+
 static const struct mk_field counter_fields[] = {
     TEXT(mk_listed_counter, name, "as workloads call it"),
     TEXT(mk_listed_counter, help, "what is counted"),
@@ -125,6 +135,7 @@ static const struct mk_field listing_fields[] = {
     TEXT(mk_listing, schema, "memkit.list/1"),
     PARTS(mk_listing, kinds, kind_record, "kinds"),
     PARTS(mk_listing, impls, impl_record, "implementations"),
+    PARTS(mk_listing, not_built, missing_record, "implementations on packaged libraries that this build has not"),
     PARTS(mk_listing, counters, counter_record, "counters"),
     {.name = "topology", .type = MK_FIELD_RECORD, .offset = MK_AT(mk_listing, topology),
      .record = &mk_topo_machine_record, .help = "the machine"},
@@ -171,10 +182,11 @@ static void list_capabilities(struct mk_listed_impl *impl, uint64_t caps) {
     } known[] = {
         {MK_DEFAULT, "default of its kind"}, {MK_FLOOR, "floor"}, {MK_TEST_ONLY, "only when named"},
         {MK_CONCURRENT, "concurrent"}, {MK_GROWS, "grows"}, {MK_ORDERED, "ordered"}, {MK_WRAPPER, "wraps another"},
-        {MK_FIXED_SIZE, "one block size"}, {MK_BULK_FREE, "frees all at once"},
-        {MK_CROSS_FREE, "cross-thread free"}, {MK_CHECKS_FREE, "refuses wrong frees"},
-        {MK_NEVER_FREES, "never frees"}, {MK_UNLINKED_OK, "readers may stand on unlinked nodes"},
-        {MK_BOUNDED, "bounded garbage"},
+        {MK_ONE_EACH, "one thread in, one out"}, {MK_FIXED_SIZE, "one block size"},
+        {MK_BULK_FREE, "frees all at once"}, {MK_CROSS_FREE, "cross-thread free"},
+        {MK_CHECKS_FREE, "refuses wrong frees"}, {MK_NEVER_FREES, "never frees"},
+        {MK_UNLINKED_OK, "readers may stand on unlinked nodes"}, {MK_BOUNDED, "bounded garbage"},
+        {MK_WEAK, "weak hash"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!(caps & known[i].cap)) continue;
@@ -230,6 +242,16 @@ static void add_composition(struct mk_listed_impl *impl, char *identity) {
     else *(char **)mk_grow(&impl->compositions, &impl->compositions_n, sizeof(char *)) = identity;
 }
 
+static void list_not_built(struct mk_listing *listing) {
+    struct mk_missing_peer from;
+    for (const char *at = mk_build_info()->missing_peers; mk_build_next_missing(&at, &from);) {
+        struct mk_listed_missing *missing = mk_grow(&listing->not_built, &listing->not_built_n, sizeof *missing);
+        missing->identity = copy(from.identity);
+        missing->package = from.package[0] ? copy(from.package) : NULL;
+        missing->reason = copy(from.reason);
+    }
+}
+
 /* Units of one implementation stand together in the registry, the one with default parts first. */
 int mk_listing_impls(struct mk_listing *listing, struct mk_err *err) {
     struct mk_listed_impl *impl = NULL;
@@ -242,6 +264,7 @@ int mk_listing_impls(struct mk_listing *listing, struct mk_err *err) {
         add_value_size(impl, from->value_bytes);
         if (from->chosen[0]) add_composition(impl, mk_need_format("%s%s", impl->identity, from->chosen));
     }
+    list_not_built(listing);
     return 0;
 }
 

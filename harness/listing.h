@@ -41,6 +41,10 @@ struct mk_listed_impl {
     size_t progress_n;
 };
 
+struct mk_listed_missing {
+    char *identity, *package, *reason;
+};
+
 struct mk_listed_counter {
     char *name, *help, *backend, *event, *unavailable;
 };
@@ -70,6 +74,8 @@ struct mk_listing {
     size_t kinds_n;
     struct mk_listed_impl *impls;
     size_t impls_n;
+    struct mk_listed_missing *not_built;
+    size_t not_built_n;
     struct mk_listed_counter *counters;
     size_t counters_n;
     struct mk_topo_machine topology;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "compose.h"
+#include "keys.h"
 #include "registry.h"
 #include "text.h"
 #include "topo.h"
@@ -158,6 +159,29 @@ static bool does(const struct mk_plan_point *point, const char *op) {
     return false;
 }
 
+#define KEYS_ANYWHERE ((uint64_t)1 << MK_KEY_BITS)
+
+/* Returns a number that all keys of these are below. */
+static uint64_t end_of(const struct mk_workload_keys *keys) {
+    if (keys->form == MK_KEYS_SCRAMBLED) return KEYS_ANYWHERE;
+    return (keys->offset + keys->count) * (keys->form == MK_KEYS_STRIDED ? keys->stride : 1);
+}
+
+/* Returns a number that all keys of the point are below; of fresh ones there are any number. */
+static uint64_t keys_end(const struct mk_kind *kind, const struct mk_plan_point *point) {
+    uint64_t end = end_of(&point->workload.keys);
+    for (const struct mk_op_desc *op = kind->ops; op->name; op++) {
+        if (op->operand == MK_OPERAND_FRESH && does(point, op->name)) return KEYS_ANYWHERE;
+    }
+    for (size_t p = 0; p < point->phases_n; p++) {
+        for (size_t g = 0; g < point->phases[p].groups_n; g++) {
+            uint64_t other = end_of(&point->phases[p].groups[g].keys);
+            if (other > end) end = other;
+        }
+    }
+    return end;
+}
+
 /* Why the memory composed cannot serve `threads` threads of one instance; NULL if it can. */
 static char *memory_reason(const struct mk_composition *c, uint32_t threads) {
     for (size_t i = 0; i < c->memory_n && threads > 1; i++) {
@@ -214,6 +238,43 @@ static char *groups_reason(const struct mk_plan_point *point, uint32_t threads) 
     return NULL;
 }
 
+/* What an operation of a workload does to the number of values, what comes with it included. */
+static void learn_roles(const struct mk_kind *kind, const char *name, bool *puts, bool *takes) {
+    const struct mk_op_desc *said = mk_kind_op(kind, name);
+    for (const struct mk_op_desc *op = kind->ops; said && op->name; op++) {
+        if (op->code != said->code && op->code != said->second) continue;
+        *puts = *puts || op->effect == MK_EFFECT_ADD || op->effect == MK_EFFECT_ADD_IF_ABSENT;
+        *takes = *takes || op->effect == MK_EFFECT_REMOVE;
+    }
+}
+
+/* Why more threads at once would put in, or take out, than one each; NULL if they would not. */
+static char *one_each_reason(const struct mk_kind *kind, const struct mk_plan_point *point, uint32_t threads) {
+    const struct mk_workload_prefill *prefill = &point->workload.prefill;
+    if (threads > 1 && prefill->frac > 0 && prefill->by != MK_BY_ONE) {
+        return mk_need_format("is for one thread that puts in (\"prefill\": { \"by\": \"one\" } has one do it)");
+    }
+    for (size_t p = 0; p < point->phases_n; p++) {
+        const struct mk_workload_phase *phase = &point->phases[p];
+        uint32_t putters = 0, takers = 0;
+        for (uint32_t t = 0; t < threads; t++) {
+            const struct mk_workload_group *group = &phase->groups[mk_plan_group_of(phase, threads, t)];
+            bool puts = false, takes = false;
+            for (size_t i = 0; i < group->ops_n; i++) {
+                if (group->ops[i].value > 0) learn_roles(kind, group->ops[i].name, &puts, &takes);
+            }
+            putters += puts;
+            takers += takes;
+        }
+        if (putters > 1 || takers > 1) {
+            return mk_need_format("is for one thread that puts in and one that takes out, and here %u put in and %u take "
+                                  "out (\"groups\" give threads operations of their own)",
+                                  putters, takers);
+        }
+    }
+    return NULL;
+}
+
 /* Returns why the composition cannot run this point with so many threads, or NULL. Under stress it need not: oracles
  * say for themselves what they need of it. */
 static char *cell_reason(const struct mk_composition *c, const struct mk_plan_point *point, uint32_t threads, bool stress) {
@@ -228,7 +289,10 @@ static char *cell_reason(const struct mk_composition *c, const struct mk_plan_po
     }
     if (dealt) return dealt;
     if (c->reason) return mk_need_text(c->reason);
-    if (threads > 1 && !per_thread && !(impl->caps & MK_CONCURRENT)) {
+    if (threads > 1 && !per_thread && (impl->caps & (MK_CONCURRENT | MK_ONE_EACH)) == MK_ONE_EACH) {
+        char *reason = one_each_reason(impl->kind, point, threads);
+        if (reason) return reason;
+    } else if (threads > 1 && !per_thread && !(impl->caps & MK_CONCURRENT)) {
         return mk_need_format("is not for several threads (\"instance\": \"per_thread\" gives each its own)");
     }
     for (unsigned code = 0; code < MK_OPS_MAX; code++) {
@@ -239,8 +303,14 @@ static char *cell_reason(const struct mk_composition *c, const struct mk_plan_po
     if (stalls && !impl->hold && !(impl->caps & MK_FLOOR)) {
         return mk_need_format("has no read-side section that a reader could stall in");
     }
-    if (impl->key_limit && impl->key_limit < point->workload.keys.count) {
-        return mk_need_format("takes keys below %llu only", (unsigned long long)impl->key_limit);
+    uint64_t limit = mk_key_limit(impl, c->params), end = keys_end(impl->kind, point);
+    if (limit && end == KEYS_ANYWHERE) {
+        return mk_need_format("takes keys below %llu only, and those of the workload are spread over %d bits "
+                              "(\"form\": \"sequential\" makes them dense)", (unsigned long long)limit, MK_KEY_BITS);
+    }
+    if (limit && limit < end) {
+        return mk_need_format("takes keys below %llu only, and those of the workload go up to %llu",
+                              (unsigned long long)limit, (unsigned long long)(end - 1));
     }
     if (mk_kind_has_blocks(impl->kind) && !(impl->caps & MK_FLOOR)) {
         char *reason = alloc_reason(impl, point, threads > 1 && !per_thread);

@@ -244,6 +244,13 @@ bool mk_registry_hook_points(void (*hook)(unsigned line)) {
 #endif
 }
 
+uint64_t mk_key_limit(const struct mk_impl *impl, const uint64_t *params) {
+    for (size_t i = 0; impl->key_limit_param && impl->params && impl->params[i].name; i++) {
+        if (strcmp(impl->params[i].name, impl->key_limit_param) == 0) return params[i];
+    }
+    return impl->key_limit;
+}
+
 const struct mk_op_desc *mk_kind_op(const struct mk_kind *kind, const char *name) {
     for (const struct mk_op_desc *op = kind->ops; op->name; op++) {
         if (strcmp(op->name, name) == 0) return op;

@@ -38,6 +38,9 @@ const struct mk_kind *mk_registry_kind(const char *name);
  * included; NULL: no longer. Returns whether this build has such points. While no other thread is at work. */
 bool mk_registry_hook_points(void (*hook)(unsigned line));
 
+/* Returns the number that keys of an instance with these parameters have to be below; 0 = all will do. */
+uint64_t mk_key_limit(const struct mk_impl *impl, const uint64_t *params);
+
 /* Returns the operation a workload file calls `name`, or NULL. */
 const struct mk_op_desc *mk_kind_op(const struct mk_kind *kind, const char *name);
 

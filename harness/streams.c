@@ -127,6 +127,14 @@ static void fill_stage(const struct job *job, struct mk_stage *stage, uint64_t s
     mk_ops_fill(&stream, words->at, words->n);
 }
 
+/* Returns whether operations of the kind name keys, or values that are drawn as keys are; a group may have none. */
+static bool has_keys(const struct mk_kind *kind) {
+    for (const struct mk_op_desc *op = kind->ops; op->name; op++) {
+        if (op->operand == MK_OPERAND_KEY || op->operand == MK_OPERAND_FRESH) return true;
+    }
+    return false;
+}
+
 static void fill_prefill(const struct job *job) {
     const struct mk_streams_config *config = job->config;
     const struct mk_workload *w = &config->point->workload;
@@ -145,7 +153,7 @@ static void fill_prefill(const struct job *job) {
     struct mk_keys_config all = keys_config(config->kind, &w->keys, fresh_from(config, 0));
     struct mk_err err;
     uint32_t parts = w->prefill.by == MK_BY_ONE ? 1 : config->threads;
-    if (job->thread >= parts || !ops->uses_keys) return;
+    if (job->thread >= parts || !has_keys(config->kind)) return;
     if (mk_keys_init(&keys, &all, mk_seed(config->seed, config->process, MK_SEED_ALL, MK_SEED_ALL), &err)) return;
     words->n = mk_prefill_keys_count(&keys, config->kind->ops, w->prefill.frac, job->thread, parts);
     words->at = mk_need(words->n + 1, sizeof *words->at);
@@ -299,7 +307,9 @@ int mk_streams_expect(const struct mk_streams *streams, const size_t *begun, con
     const struct mk_ops *first = &streams->phase[0].ops[0];
     uint32_t threads = streams->threads;
     struct mk_expected ignored;
-    if (!first->uses_keys) return mk_fail(err, "the kind has no keys to follow");
+    bool any = mk_expect_any(streams->kind->ops);
+    if (any && threads > 1) return mk_fail(err, "who finds it empty is the clock's");
+    if (!any && !first->uses_keys) return mk_fail(err, "the kind has no keys to follow");
     struct mk_expect *expect = mk_expect_open(&first->keys, streams->kind->ops, err);
     if (!expect) return -1;
     int failed = replay(expect, streams->prefill, NULL, NULL, threads, &ignored, err) ||

@@ -79,7 +79,9 @@ static void shape_of(struct mk_shape *shape, const struct mk_plan_point *point, 
             const struct mk_workload_group *group = &point->phases[p].groups[g];
             for (size_t i = 0; i < group->ops_n; i++) {
                 const struct mk_op_desc *op = mk_kind_op(kind, group->ops[i].name);
-                if (op) shape->share[op->code] += group->ops[i].value;
+                if (!op) continue;
+                shape->share[op->code] += group->ops[i].value;
+                if (op->second != MK_NO_CODE) shape->share[op->second] += group->ops[i].value;
             }
         }
     }
@@ -111,7 +113,7 @@ static bool is_felt(const struct mk_pressure *pressure, const struct mk_case *or
 #endif
     bool of_threads = pressure->perturbed || pressure->interrupted || pressure->one_pu || pressure->crowd ||
                       pressure->refuse_one_in;
-    if (!(oracle->needs & MK_CONCURRENT)) return calm;
+    if (!(oracle->needs & (MK_CONCURRENT | MK_ONE_EACH))) return calm;
     return calm || of_threads || mk_oracle_is_shaped(oracle);
 }
 
@@ -320,7 +322,7 @@ static void shuffle(const struct trials *t, uint64_t pass, size_t *order) {
 }
 
 static bool is_due(const struct entry *entry, uint64_t pass) {
-    return !entry->dead && (pass % ALONE_EVERY == 0 || entry->oracle->needs & MK_CONCURRENT);
+    return !entry->dead && (pass % ALONE_EVERY == 0 || entry->oracle->needs & (MK_CONCURRENT | MK_ONE_EACH));
 }
 
 static void run_passes(struct trials *t) {

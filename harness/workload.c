@@ -270,6 +270,7 @@ static const struct {
     {"alloc", {{"pair", 1}}},
     {"hash", {{"hash", 1}}},
     {"reclaim", {{"read", 0.9}, {"replace", 0.1}}},
+    {"slots", {{"replace", 1}}},
 };
 
 static void add_default_ops(struct mk_workload *w) {

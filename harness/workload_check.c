@@ -180,6 +180,7 @@ static void check_key_numbers(struct check *c, uint32_t node, const struct mk_wo
 static void check_meaning(struct check *c, const char *key, enum mk_operand operand) {
     const struct mk_field *field = mk_record_field(&mk_workload_record, key);
     if (!c->kind || takes(c->kind, operand)) return;
+    if (operand == MK_OPERAND_KEY && takes(c->kind, MK_OPERAND_FRESH)) return; /* a prefill draws from them */
     void *preset = mk_need(1, field->record->size);
     mk_record_preset(field->record, preset);
     if (!mk_record_equal(field->record, preset, (const char *)c->w + field->offset)) {

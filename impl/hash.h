@@ -16,7 +16,7 @@ enum mk_hash_op {
 
 struct mk_hash_def {
     const char *summary;
-    uint64_t caps;
+    uint64_t caps; /* MK_WEAK: some keys cluster, or the seed changes nothing; tests then hold it to being so */
     /* Returns the hash of key under seed. Pure; any thread. All 64 bits are used by somebody: tables
      * take the high ones or the low ones, shards the others. */
     uint64_t (*hash)(uint64_t key, uint64_t seed);

@@ -32,7 +32,8 @@ enum mk_map_op {
     MK_MAP_INSERT_IF_ABSENT,
     MK_MAP_UPDATE,
     MK_MAP_READ_MODIFY_WRITE,
-    MK_MAP_SCAN
+    MK_MAP_SCAN,    /* of as many keys as mk_map_scan_length says */
+    MK_MAP_SCAN_100 /* of 100 */
 };
 
 struct mk_map; /* completed by the implementation */
@@ -41,8 +42,11 @@ struct mk_map; /* completed by the implementation */
  * it may be called again when an attempt is repeated, so it must not have side effects. */
 typedef void mk_update_fn(mk_value *value, void *arg);
 
+/* One key that a scan comes to. *value is whole, and gone when this returns. It must not call the map. */
+typedef void mk_map_visit_fn(void *arg, uint64_t key, const mk_value *value);
+
 struct mk_map_progress {
-    enum mk_progress get, put, remove;
+    enum mk_progress get, put, remove, scan;
 };
 
 struct mk_map_def {
@@ -52,6 +56,8 @@ struct mk_map_def {
     struct mk_map_progress progress;
     const struct mk_param *params;
     uint64_t key_limit;
+    const char *key_limit_param; /* where instances differ in it: the parameter that states it; then key_limit is the
+                                  * largest */
 
     /* Returns 0 and a new map in *out, or -1 with err set and nothing kept. The caller owns the map
      * until destroy; mem outlives it. Called by one thread. */
@@ -86,8 +92,11 @@ struct mk_map_def {
     /* Atomically replaces the value of a present key. Returns MK_HIT, MK_MISS or MK_NO_MEMORY. */
     enum mk_status (*update)(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_update_fn *change,
                              void *arg);
-    /* Visits up to n keys at or above `from`, ascending. Returns how many. */
-    uint64_t (*scan)(struct mk_map *map, struct mk_thread *me, uint64_t from, uint64_t n, mk_visit_fn *visit,
+    /* Of ordered maps (MK_ORDERED). Visits up to n keys at or above `from`, ascending, each once. Returns how many:
+     * fewer than n say that there are no more. Cannot fail. It is not one snapshot; each key is linearizable by
+     * itself. A key visited was there, with that value, at some moment of the scan; one that was passed by was
+     * absent at some moment of it. So what is there all along is visited, what is absent all along is not. */
+    uint64_t (*scan)(struct mk_map *map, struct mk_thread *me, uint64_t from, uint64_t n, mk_map_visit_fn *visit,
                      void *arg);
     /* As walk, but while other threads work: a key present all along is visited exactly once. */
     void (*for_each)(struct mk_map *map, struct mk_thread *me, mk_visit_fn *visit, void *arg);
@@ -110,6 +119,10 @@ static const struct mk_op_desc mk_map_ops[] = {
     {"update", MK_MAP_UPDATE, MK_NO_CODE, MK_OPERAND_KEY, MK_EFFECT_READ, 1, "change the value of a present key atomically"},
     {"read_modify_write", MK_MAP_READ_MODIFY_WRITE, MK_NO_CODE, MK_OPERAND_KEY, MK_EFFECT_ADD, 1,
      "get, then put of the changed value (two operations, as YCSB F has it)"},
+    {"scan", MK_MAP_SCAN, MK_NO_CODE, MK_OPERAND_KEY, MK_EFFECT_NONE, 1,
+     "visit the keys at and above a key, ascending: 1 to 100 of them, as YCSB E has it"},
+    {"scan_100", MK_MAP_SCAN_100, MK_NO_CODE, MK_OPERAND_KEY, MK_EFFECT_NONE, 1,
+     "visit the 100 keys at and above a key, ascending"},
     {NULL, 0, MK_NO_CODE, MK_OPERAND_NONE, MK_EFFECT_NONE, 0, NULL}};
 
 static const struct mk_kind mk_kind_map __attribute__((unused)) = {
@@ -159,6 +172,57 @@ MK_DOOR void mk_map_bump(mk_value *value, void *arg) {
     value->word[0] += 1;
 }
 
+/* ---- scans -------------------------------------------------------------------------------- */
+
+#define MK_MAP_SCAN_MAX 100
+
+/* How many keys a scan in a stream is to visit: 1 to 100, each as often. It follows from the key alone, so that all
+ * contenders visit the same ones. */
+MK_INLINE uint64_t mk_map_scan_length(unsigned code, uint64_t key) {
+    return code == MK_MAP_SCAN_100 ? MK_MAP_SCAN_MAX : 1 + ((mk_mix64(~key) >> 32) * MK_MAP_SCAN_MAX >> 32);
+}
+
+struct mk_map_seen {
+    uint64_t key, tag;
+};
+
+/* What a scan by step is to do, and what it finds. The caller's; mk_op.value is its address. Where that is 0 the scan
+ * is as long as in a stream, and nothing is kept. */
+struct mk_map_scan {
+    uint64_t n; /* visits at most so many */
+    uint64_t visited;
+    bool torn;                /* a value was not whole */
+    struct mk_map_seen *seen; /* room for n */
+};
+
+/* While a scan is on: what it adds up to, and where it is written down. */
+struct mk_map_tour {
+    uint64_t sum; /* of keys, and of values as far as batches see them */
+    bool torn;
+    struct mk_map_scan *scan; /* or NULL */
+};
+
+MK_DOOR void mk_map_add_up(void *arg, uint64_t key, const mk_value *value) {
+    ((struct mk_map_tour *)arg)->sum += key + mk_value_seen(value);
+}
+
+MK_DOOR void mk_map_write_down(void *arg, uint64_t key, const mk_value *value) {
+    struct mk_map_tour *tour = (struct mk_map_tour *)arg;
+    struct mk_map_scan *scan = tour->scan;
+    mk_map_add_up(tour, key, value);
+    if (!mk_value_whole(value)) tour->torn = true;
+    if (scan && scan->visited < scan->n) {
+        scan->seen[scan->visited].key = key;
+        scan->seen[scan->visited].tag = value->word[0];
+    }
+    if (scan) scan->visited++; /* beyond n as well: that is to be seen */
+}
+
+/* Scans as a batch does: out of line, so that the other operations' loops stay as they are. Returns how many keys
+ * it visited. */
+static uint64_t mk_map_scan_here(struct mk_map *map, struct mk_thread *me, unsigned code, uint64_t key,
+                                 uint64_t *sum) __attribute__((noinline, unused));
+
 /* ---- the timed loops: inlined into every implementation's file ---------------------------- */
 
 /* Of a short operation (get, contains) that compilers would still call rather than inline. Its address is
@@ -200,6 +264,8 @@ MK_INLINE uint64_t mk_map_one(const struct mk_map_def *def, struct mk_map *map, 
         mk_value_stamp(in, mk_value_tag(key));
         status = def->put(map, me, key, in, &out);
         break;
+    case MK_MAP_SCAN:
+    case MK_MAP_SCAN_100: return def->scan && mk_map_scan_here(map, me, code, key, sum) > 0;
     default: {
         uint64_t hit = def->get(map, me, key, &out);
         *sum += mk_value_seen(&out);
@@ -220,6 +286,8 @@ MK_INLINE void mk_map_rare(const struct mk_map_def *def, struct mk_map *map, str
     case MK_MAP_INSERT_IF_ABSENT: hit = mk_map_one(def, map, me, MK_MAP_INSERT_IF_ABSENT, key, in, sum, failed); break;
     case MK_MAP_UPDATE: hit = mk_map_one(def, map, me, MK_MAP_UPDATE, key, in, sum, failed); break;
     case MK_MAP_READ_MODIFY_WRITE: hit = mk_map_one(def, map, me, MK_MAP_READ_MODIFY_WRITE, key, in, sum, failed); break;
+    case MK_MAP_SCAN:
+    case MK_MAP_SCAN_100: hit = mk_map_one(def, map, me, MK_CODE(word), key, in, sum, failed); break;
     default: break;
     }
     tally->hits[MK_CODE(word)] += hit;
@@ -265,6 +333,21 @@ MK_INLINE void mk_map_run(const struct mk_map_def *def, struct mk_map *map, stru
     tally->hits[code] += hits;
     tally->failed += failed;
     tally->sum += sum;
+}
+
+/* A scan through the checked door: MK_HIT where it visited a key. result->value is what a batch adds up, previous
+ * how many keys it says it visited. */
+static inline void mk_map_step_scan(const struct mk_map_def *def, struct mk_map *map, struct mk_thread *me,
+                                    const struct mk_op *op, struct mk_result *result) {
+    struct mk_map_tour tour = {0, false, (struct mk_map_scan *)(uintptr_t)op->value};
+    uint64_t n = tour.scan ? tour.scan->n : mk_map_scan_length(op->code, op->key);
+    if (tour.scan) tour.scan->visited = 0;
+    result->status = MK_REFUSED;
+    if (!def->scan) return;
+    result->previous = def->scan(map, me, op->key, n, mk_map_write_down, &tour);
+    result->value = tour.sum;
+    result->status = result->previous ? MK_HIT : MK_MISS;
+    if (tour.scan) tour.scan->torn = tour.torn;
 }
 
 /* The checked door: values are whole or MK_TORN. */
@@ -317,6 +400,8 @@ static inline void mk_map_step(const struct mk_map_def *def, struct mk_map *map,
         filled = result->status == MK_HIT;
         result->previous = out.word[0];
         break;
+    case MK_MAP_SCAN:
+    case MK_MAP_SCAN_100: mk_map_step_scan(def, map, me, op, result); break;
     default: result->status = MK_REFUSED; break;
     }
     /* update bumps word 0 alone, so wholeness is not asked of maps that have been updated so */
@@ -326,6 +411,15 @@ static inline void mk_map_step(const struct mk_map_def *def, struct mk_map *map,
 /* ---- the doors: what the harness calls, made of this file's definition --------------------- */
 
 MK_DEFINE_LATER(struct mk_map_def, mk_map_here);
+
+static uint64_t mk_map_scan_here(struct mk_map *map, struct mk_thread *me, unsigned code, uint64_t key,
+                                 uint64_t *sum) {
+    struct mk_map_tour tour = {0, false, NULL};
+    if (!mk_map_here.scan) return 0;
+    uint64_t visited = mk_map_here.scan(map, me, key, mk_map_scan_length(code, key), mk_map_add_up, &tour);
+    *sum += tour.sum;
+    return visited;
+}
 
 MK_DOOR int mk_map_create(void **self, struct mk_mem *mem, const struct mk_config *cfg, struct mk_err *err) {
     struct mk_map *map = NULL;
@@ -390,6 +484,16 @@ MK_DOOR void mk_map_batch_remove(void *self, struct mk_thread *me, const uint64_
     mk_map_run(&mk_map_here, (struct mk_map *)self, me, MK_MAP_REMOVE, stream, n, tally);
 }
 
+MK_DOOR void mk_map_batch_scan(void *self, struct mk_thread *me, const uint64_t *stream, size_t n,
+                               struct mk_tally *tally) {
+    mk_map_run(&mk_map_here, (struct mk_map *)self, me, MK_MAP_SCAN, stream, n, tally);
+}
+
+MK_DOOR void mk_map_batch_scan_100(void *self, struct mk_thread *me, const uint64_t *stream, size_t n,
+                                   struct mk_tally *tally) {
+    mk_map_run(&mk_map_here, (struct mk_map *)self, me, MK_MAP_SCAN_100, stream, n, tally);
+}
+
 MK_DOOR void mk_map_step_any(void *self, struct mk_thread *me, const struct mk_op *op, struct mk_result *result) {
     mk_map_step(&mk_map_here, (struct mk_map *)self, me, op, result);
 }
@@ -405,17 +509,20 @@ MK_DOOR void mk_map_describe(struct mk_impl *impl) {
     if (impl->provides & MK_FLOOR) impl->caps &= ~(uint64_t)MK_CONCURRENT; /* that part protects nobody */
 #endif
     impl->key_limit = mk_map_here.key_limit;
+    impl->key_limit_param = mk_map_here.key_limit_param;
     impl->params = mk_map_here.params;
     impl->offers = 1u << MK_MAP_CONTAINS | (mk_map_here.get ? 1u << MK_MAP_GET : 0) |
                    (mk_map_here.put ? 1u << MK_MAP_PUT | 1u << MK_MAP_READ_MODIFY_WRITE : 0) |
                    (mk_map_here.remove ? 1u << MK_MAP_REMOVE : 0) |
                    (mk_map_here.insert_if_absent ? 1u << MK_MAP_INSERT_IF_ABSENT : 0) |
-                   (mk_map_here.update ? 1u << MK_MAP_UPDATE : 0) | (mk_map_here.scan ? 1u << MK_MAP_SCAN : 0);
+                   (mk_map_here.update ? 1u << MK_MAP_UPDATE : 0) |
+                   (mk_map_here.scan ? 1u << MK_MAP_SCAN | 1u << MK_MAP_SCAN_100 : 0);
     impl->must_offer = 1u << MK_MAP_GET | 1u << MK_MAP_PUT | 1u << MK_MAP_REMOVE;
     impl->must_count = true;
     impl->progress[MK_MAP_GET] = (uint8_t)mk_map_here.progress.get;
     impl->progress[MK_MAP_PUT] = (uint8_t)mk_map_here.progress.put;
     impl->progress[MK_MAP_REMOVE] = (uint8_t)mk_map_here.progress.remove;
+    impl->progress[MK_MAP_SCAN] = impl->progress[MK_MAP_SCAN_100] = (uint8_t)mk_map_here.progress.scan;
     impl->create = mk_map_here.create ? mk_map_create : NULL;
     impl->destroy = mk_map_here.destroy ? mk_map_destroy : NULL;
     impl->thread_enter = mk_map_thread_enter;
@@ -430,6 +537,10 @@ MK_DOOR void mk_map_describe(struct mk_impl *impl) {
     impl->batch_of[MK_MAP_GET] = mk_map_batch_get;
     impl->batch_of[MK_MAP_PUT] = mk_map_batch_put;
     impl->batch_of[MK_MAP_REMOVE] = mk_map_batch_remove;
+    if (mk_map_here.scan) {
+        impl->batch_of[MK_MAP_SCAN] = mk_map_batch_scan;
+        impl->batch_of[MK_MAP_SCAN_100] = mk_map_batch_scan_100;
+    }
     impl->step = mk_map_step_any;
 }
 

@@ -14,8 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#if __STDC_HOSTED__
 #include <stdio.h>
 #include <string.h>
+#endif
 
 #ifdef __cplusplus
 #define MK_EXTERN_C extern "C"
@@ -25,8 +27,16 @@
 #define MK_STATIC_ASSERT(cond, text) _Static_assert(cond, text)
 #endif
 
+#if !__STDC_HOSTED__
+/* Freestanding (-ffreestanding): of the C library these four are all that implementations get. */
+MK_EXTERN_C void *memcpy(void *__restrict to, const void *__restrict from, size_t bytes);
+MK_EXTERN_C void *memmove(void *to, const void *from, size_t bytes);
+MK_EXTERN_C void *memset(void *at, int byte, size_t bytes);
+MK_EXTERN_C int memcmp(const void *left, const void *right, size_t bytes);
+#endif
+
 /* Raised whenever a struct of the contract headers changes; a plug-in built against another is refused. */
-#define MK_ABI 3u
+#define MK_ABI 4u
 
 /* Unit of coherence. Two of them where the adjacent-line prefetcher couples neighbours. */
 #define MK_CACHE_LINE 64
@@ -52,13 +62,21 @@ struct mk_err {
     char text[256];
 };
 
-/* Returns -1, so that `return mk_fail(err, ...)` reads well. err may be NULL. */
+/* Returns -1, so that `return mk_fail(err, ...)` reads well. err may be NULL. Where there is no C library, err says the
+ * format itself. */
 __attribute__((format(printf, 2, 3), unused)) static int mk_fail(struct mk_err *err, const char *format, ...) {
     if (err) {
+#if __STDC_HOSTED__
         va_list args;
         va_start(args, format);
         vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
+#else
+        size_t n = 0;
+        while (n + 1 < sizeof err->text && format[n]) n++;
+        memcpy(err->text, format, n);
+        err->text[n] = '\0';
+#endif
     }
     return -1;
 }
@@ -97,7 +115,9 @@ enum mk_cap {
     MK_NEVER_FREES = 1 << 10, /* reclaim: retired nodes stay until destroy */
     MK_UNLINKED_OK = 1 << 11, /* reclaim: a reader may walk on from an unlinked node */
     MK_BOUNDED = 1 << 12,     /* reclaim: garbage is bounded with a stalled reader */
-    MK_ORDERED = 1 << 13      /* map: scan yields keys in ascending order */
+    MK_ORDERED = 1 << 13,     /* map: scan yields keys in ascending order */
+    MK_WEAK = 1 << 14,        /* hash: spreads only keys that are spread already */
+    MK_ONE_EACH = 1 << 15     /* queue: one thread may put in while one other takes out; MK_CONCURRENT implies it */
 };
 
 /* ---- parameters --------------------------------------------------------------------------- */
@@ -301,6 +321,7 @@ struct mk_impl {
     uint64_t needs;    /* capabilities its parts must have, or the pair is unsound */
     uint64_t provides; /* capabilities its parts do have */
     uint64_t key_limit; /* keys at or above it are refused; 0 = none */
+    const char *key_limit_param; /* the parameter whose value an instance's own limit is; NULL = key_limit is */
     const struct mk_param *params;
     uint32_t value_bytes; /* map: the instantiation; 0 elsewhere */
     uint32_t offers;      /* bit per operation code */

@@ -31,7 +31,9 @@ using std::memory_order_seq_cst;
 #endif
 #endif
 
+#if __STDC_HOSTED__
 #include <sched.h>
+#endif
 
 #ifdef MK_MODEL
 /* Others go on first: every schedule counts, and a spin that nobody leaves is found out. harness/model/ has it. */
@@ -50,13 +52,17 @@ MK_INLINE void mk_pause(void) {
 }
 
 /* Spins politely: pauses a while, then gives the PU away, so that a waiting thread cannot starve
- * the one it waits for when threads outnumber PUs. `*spins` starts at 0 and belongs to the caller. */
+ * the one it waits for when threads outnumber PUs. `*spins` starts at 0 and belongs to the caller. Freestanding, where
+ * nobody schedules, it goes on pausing. */
 MK_INLINE void mk_backoff(unsigned *spins) {
-    if (++*spins < MK_TUNE(64, UINT32_MAX)) {
-        mk_pause();
-    } else {
+#if __STDC_HOSTED__
+    if (++*spins >= MK_TUNE(64, UINT32_MAX)) {
         sched_yield();
+        return;
     }
+#endif
+    (void)spins;
+    mk_pause();
 }
 
 /* Points: in builds for hunting races (MK_POINTS) a thread can be held up before each atomic operation and each
@@ -121,7 +127,7 @@ MK_INLINE void mk_point(unsigned line) {
  * seq_cst fence on both sides. `mk_fence_setup` is called by whoever uses the pair, once per
  * instance; it returns true when the light side may be light. The model flavour, which has a membarrier of its own and
  * compiles with ThreadSanitizer's hooks, takes the same path as a release build. */
-#if defined(__linux__) && (!defined(MK_TSAN) || defined(MK_MODEL)) && !defined(__cplusplus)
+#if defined(__linux__) && __STDC_HOSTED__ && (!defined(MK_TSAN) || defined(MK_MODEL)) && !defined(__cplusplus)
 #include <sys/syscall.h>
 long syscall(long number, ...); /* unistd.h hides it under -std=c11 */
 #define MK_MEMBARRIER_CMD_EXPEDITED 8
@@ -144,7 +150,7 @@ MK_INLINE void mk_fence_heavy(bool asymmetric) {
     }
 }
 #elif !defined(__cplusplus)
-/* ThreadSanitizer: a seq_cst read-modify-write on one word shared by the process orders the same
+/* ThreadSanitizer, and freestanding: a seq_cst read-modify-write on one word shared by the process orders the same
  * pairs, and is understood. */
 extern _Atomic(uint64_t) mk_fence_word __attribute__((weak));
 _Atomic(uint64_t) mk_fence_word __attribute__((weak));

@@ -68,8 +68,11 @@ struct mk_reclaim_def {
     void (*enter)(struct mk_reclaim *smr, struct mk_thread *me);
     void (*leave)(struct mk_reclaim *smr, struct mk_thread *me);
     /* Returns the link read from *source; the node it names stays allocated until leave, or until the same slot
-     * protects another. Slots count from 0. The load is seq_cst: a structure whose changes are so, too, has one order
-     * of all of them. */
+     * protects another. Slots count from 0, and there are 8. The load is seq_cst: a structure whose changes are so,
+     * too, has one order of all of them. Without MK_UNLINKED_OK the node stays only if it was not retired when it was
+     * protected. Where the link itself does not say so (that of a node that is unlinked names what it named), a load
+     * after protect does, relaxed or more: what was done before the retirement of a node that is not kept is seen by
+     * it. A node of one's own that others can reach is to be protected as theirs are. */
     mk_link (*protect)(struct mk_reclaim *smr, struct mk_thread *me, unsigned slot, MK_ATOMIC(mk_link) *source);
     /* Stamps a node that is about to be published, inside a section or outside. A header of zero bytes, never
      * stamped, must do as well: the node then counts as born before all readers. */

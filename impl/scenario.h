@@ -33,6 +33,7 @@ struct mk_actor {
     uint64_t round;        /* of this instance, from 0 */
     uint64_t random;       /* another number each round and thread */
     uint64_t round_random; /* another number each round, the same for all threads */
+    uint64_t key_limit;    /* of the structure, which keys are taken modulo; 0 = none */
     void *shared;          /* shared_bytes for all threads together, zero when an instance begins */
     uint64_t saw[MK_SCENARIO_SAW]; /* what `after` goes by; zero before each round */
     uint64_t ops;                  /* operations done */
@@ -43,12 +44,15 @@ struct mk_scenario {
     const char *name, *kind, *file; /* MK_SCENARIO fills these in */
     const char *summary;            /* one line for `list` */
     uint32_t threads;
-    uint64_t needs, unless; /* capabilities of the composition; more than one thread need MK_CONCURRENT anyway */
+    uint64_t needs, unless; /* capabilities of the composition; more than one thread need MK_CONCURRENT anyway, unless
+                             * they keep to MK_ONE_EACH and say so */
     bool stands_refusals;   /* MK_NO_MEMORY is an answer like others, and `after` knows */
     bool reborn;            /* threads leave and enter again, all at once, before each body */
     uint64_t capacity;      /* what create is told; 0 = nothing */
     uint32_t slots;         /* alloc: blocks of one thread */
     size_t object_bytes, object_align; /* alloc, MK_FIXED_SIZE */
+    uint64_t keys; /* of one round, apart by less than that, or each other's complements; 0 = any, or too many for a
+                    * structure that has a key_limit */
     size_t shared_bytes;
     uint32_t rounds;    /* of one instance, at most; 0 = 1000 */
     uint32_t instances; /* of one trial at full effort, at most; 0 = 100 */
@@ -68,7 +72,7 @@ struct mk_scenario {
 
 /* Does one operation and returns its result, whatever that is. */
 MK_INLINE struct mk_result mk_try(struct mk_actor *actor, unsigned code, uint64_t key, uint64_t value) {
-    struct mk_op op = {code, key, value, 0};
+    struct mk_op op = {code, actor->key_limit ? key % actor->key_limit : key, value, 0};
     struct mk_result result = {MK_REFUSED, 0, 0};
     actor->impl->step(actor->self, actor->me, &op, &result);
     actor->ops++;

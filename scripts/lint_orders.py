@@ -212,7 +212,7 @@ def check_lin(comments, source, operations, report):
 def check_top(path, comments, report):
     """The block may follow the `needs:` line of a peer."""
     tops = [c for c in comments[:2] if not c.text.startswith("/* needs:")]
-    identity = "/".join(path.split("/")[-2:])[:-2]
+    identity = os.path.splitext("/".join(path.split("/")[-2:]))[0]
     if not tops or not re.match(r"/\* %s - \S" % re.escape(identity), tops[0].text):
         report(1, "top", "does not start with /* %s - what it is" % identity)
         return
@@ -243,7 +243,7 @@ def lint(folder, path):
 
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else "impl"
-    paths = glob.glob(folder + "/*/*.c") + glob.glob(folder + "/peers/*/*.c")
+    paths = glob.glob(folder + "/*/*.c") + glob.glob(folder + "/peers/*/*.c") + glob.glob(folder + "/peers/*/*.cc")
     count = 0
     for path in sorted(p for p in paths if "/preload/" not in p):
         for line, rule, text in lint(folder, path):

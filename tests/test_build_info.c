@@ -23,6 +23,24 @@ TEST(build_info_flags_are_portable_and_name_no_folder) {
     CHECK(strstr(flags, "prefix-map") == NULL);
 }
 
+TEST(what_is_missing_says_what_to_do) {
+    const char *at = "map/x=libx-dev queue/y= stack/z_2=libz-dev";
+    struct mk_missing_peer peer;
+    CHECK(mk_build_next_missing(&at, &peer));
+    CHECK_STR(peer.identity, "map/x");
+    CHECK_STR(peer.package, "libx-dev");
+    CHECK_STR(peer.reason, "install libx-dev, then make");
+    CHECK(mk_build_next_missing(&at, &peer));
+    CHECK_STR(peer.identity, "queue/y");
+    CHECK_STR(peer.package, "");
+    CHECK_STR(peer.reason, "packaged library, not instrumented: release build only");
+    CHECK(mk_build_next_missing(&at, &peer));
+    CHECK_STR(peer.identity, "stack/z_2");
+    CHECK(!mk_build_next_missing(&at, &peer));
+    at = "";
+    CHECK(!mk_build_next_missing(&at, &peer));
+}
+
 TEST(only_release_is_trustworthy) {
     const char *reason = mk_build_untrustworthy();
 #ifdef __OPTIMIZE__

@@ -35,6 +35,12 @@ look() {
     map) reads=mk_map_batch_get writes='mk_map_batch_put mk_map_batch_remove' ;;
     hash) reads=mk_hash_batch_hash ;;
     reclaim) reads='mk_reclaim_batch_enter_leave mk_reclaim_batch_read' ;;
+    slots) reads=mk_slots_batch_read writes='mk_slots_batch_replace mk_slots_batch_cycle' ;;
+    refcount)
+        reads=mk_refcount_batch_read
+        writes='mk_refcount_batch_pair mk_refcount_batch_load mk_refcount_batch_replace mk_refcount_batch_handoff
+            mk_refcount_batch_share'
+        ;;
     esac
     assemble "$2" "$3" "$4" || return 1
     for door in $reads; do calls "$door" mk_direct_ || return 1; done
@@ -50,7 +56,7 @@ for compiler in gcc clang; do
     fi
 done
 
-for kind in map hash reclaim; do
+for kind in map hash reclaim refcount slots; do
     units $kind >"$scratch/units"
     while IFS='	' read -r object source flags; do
         for compiler in $compilers; do

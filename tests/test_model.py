@@ -60,6 +60,10 @@ def test_allocators_are_clean(case):
     clean(case, "alloc")
 
 
+def test_counted_references_are_clean(case):
+    clean(case, "refcount")
+
+
 def test_what_is_lock_free_goes_on_without_a_thread(case):
     out = os.path.join(case.folder, "f.json")
     seen = stress(case, os.path.join(WORKLOADS, "reclaim.json"), "--freeze", "--oracle", "lock_free", "--schedules",

@@ -568,6 +568,32 @@ TEST(one_thread_is_replayed_exactly) {
     }
 }
 
+/* Without keys, something is found as long as something is in; and a pair is a push and a pop. */
+TEST(what_is_taken_out_without_a_key_is_counted) {
+    enum { PUSH, POP };
+    static const struct mk_op_desc ops[] = {
+        {"push", PUSH, MK_NO_CODE, MK_OPERAND_FRESH, MK_EFFECT_ADD, 1, NULL},
+        {"pop", POP, MK_NO_CODE, MK_OPERAND_NONE, MK_EFFECT_REMOVE, 1, NULL},
+        {"pair", PUSH, POP, MK_OPERAND_FRESH, MK_EFFECT_ADD, 1, NULL},
+        {NULL, 0, MK_NO_CODE, MK_OPERAND_NONE, MK_EFFECT_NONE, 0, NULL}};
+    static const uint64_t words[] = {POP, PUSH, PUSH, POP, POP, POP, PUSH, POP, PUSH, PUSH};
+    const uint64_t *streams[1] = {words};
+    size_t n = sizeof words / sizeof *words;
+    struct mk_expect *expect = mk_expect_open(NULL, ops, NULL);
+    struct mk_expected got;
+    CHECK(mk_expect_any(ops));
+    CHECK(!mk_expect_any(mk_map_ops));
+    CHECK_EQ(mk_expect_replay(expect, streams, &n, 1, &got, NULL), 0);
+    CHECK_EQ(got.attempted[PUSH], 5);
+    CHECK_EQ(got.attempted[POP], 5);
+    CHECK_EQ(got.hits[PUSH], 0);
+    CHECK_EQ(got.hits[POP], 3);
+    CHECK_EQ(got.size_count, 2);
+    CHECK_EQ(got.keyed_count, 0);
+    CHECK_EQ(got.known, 1u << PUSH | 1u << POP);
+    mk_expect_close(expect);
+}
+
 /* YCSB D: reads of the latest keys always find them, also with several threads. */
 TEST(latest_reads_hit_whatever_the_threads_do) {
     enum { N = 30000, THREADS = 3 };

@@ -68,6 +68,84 @@ TEST(a_plan_survives_the_wire) {
     mk_topo_free(topo);
 }
 
+/* The one that takes small keys alone, of a plan for one key count and form. */
+static void plan_small(const char *keys, const char *impl, const struct mk_topo *topo, struct mk_plan *plan) {
+    struct mk_plan_options options = {0};
+    struct mk_err err;
+    char text[512];
+    snprintf(text, sizeof text,
+             "{ \"schema\": \"memkit.workload/1\", \"name\": \"t\", \"kind\": \"map\", \"threads\": [1],\n"
+             "  \"impls\": [\"map/*\", \"%s\"], \"keys\": { %s }, \"ops\": { \"get\": 1.0 } }",
+             impl, keys);
+    CHECK_EQ(plan_of(text, topo, &options, plan, &err), 0);
+}
+
+/* Returns why the cell is skipped; "" if it is not, NULL if it is not there. */
+static const char *reason_of(const struct mk_plan *plan, const char *identity) {
+    for (size_t i = 0; i < plan->cells_n; i++) {
+        if (strcmp(plan->cells[i].identity, identity) == 0) return plan->cells[i].skipped ? plan->cells[i].reason : "";
+    }
+    return NULL;
+}
+
+TEST(keys_beyond_a_limit_are_a_reason) {
+    static const struct {
+        const char *keys, *small, *large;
+    } wanted[] = {{"\"count\": 64, \"form\": \"sequential\"", "", ""},
+                  {"\"count\": 64", "spread over 60 bits", NULL},
+                  {"\"count\": 65, \"form\": \"sequential\"", "go up to 64", ""},
+                  {"\"count\": 60, \"offset\": 5, \"form\": \"sequential\"", "go up to 64", ""},
+                  {"\"count\": 32, \"form\": \"strided\", \"stride\": 8", "go up to 255", ""}};
+    struct mk_topo *topo = machine("core:4 pu:1");
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        const char *large = "map/bitpacked[keys=65536]", *said;
+        struct mk_plan plan;
+        plan_small(wanted[i].keys, wanted[i].large ? large : "map/*", topo, &plan);
+        said = reason_of(&plan, "map/bitpacked");
+        CHECK(said && (*wanted[i].small ? strstr(said, wanted[i].small) != NULL : !*said));
+        if (wanted[i].large) CHECK_STR(reason_of(&plan, large), wanted[i].large);
+        mk_record_free(&mk_plan_record, &plan);
+    }
+    mk_topo_free(topo);
+}
+
+/* One thread puts in and one takes out, or it is skipped. */
+TEST(more_threads_than_one_each_are_a_reason) {
+    static const char pass[] =
+        "\"prefill\": { \"by\": \"one\" }, \"groups\": [ { \"name\": \"in\", \"threads\": 1, "
+        "\"ops\": { \"enqueue\": 1.0 } }, { \"name\": \"out\", \"ops\": { \"dequeue\": 1.0 } } ]";
+    static const char pairs[] = "\"prefill\": { \"by\": \"one\" }, \"ops\": { \"pair\": 1.0 }";
+    static const char by_all[] =
+        "\"groups\": [ { \"name\": \"in\", \"threads\": 1, \"ops\": { \"enqueue\": 1.0 } }, "
+        "{ \"name\": \"out\", \"ops\": { \"dequeue\": 1.0 } } ]";
+    static const struct {
+        const char *work;
+        unsigned threads;
+        const char *reason;
+    } wanted[] = {{pass, 2, ""},
+                  {pass, 3, "here 1 put in and 2 take out"},
+                  {pairs, 1, ""},
+                  {pairs, 2, "here 2 put in and 2 take out"},
+                  {by_all, 2, "for one thread that puts in"}};
+    struct mk_topo *topo = machine("core:4 pu:1");
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        struct mk_plan_options options = {0};
+        struct mk_plan plan;
+        struct mk_err err;
+        char text[768];
+        snprintf(text, sizeof text,
+                 "{ \"schema\": \"memkit.workload/1\", \"name\": \"t\", \"kind\": \"queue\", \"threads\": [%u],\n"
+                 "  \"impls\": [\"queue/*\"], \"keys\": { \"count\": 64 }, %s }",
+                 wanted[i].threads, wanted[i].work);
+        CHECK_EQ(plan_of(text, topo, &options, &plan, &err), 0);
+        const char *said = reason_of(&plan, "queue/spsc"), *other = reason_of(&plan, "queue/mpmc");
+        CHECK(said && (*wanted[i].reason ? strstr(said, wanted[i].reason) != NULL : !*said));
+        CHECK(other && !*other);
+        mk_record_free(&mk_plan_record, &plan);
+    }
+    mk_topo_free(topo);
+}
+
 TEST(shards_are_disjoint_and_complete_and_whole_groups) {
     struct mk_topo *topo = machine("core:4 pu:1");
     struct mk_plan_options options = {0};

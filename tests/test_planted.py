@@ -57,21 +57,12 @@ def try_alone(plant, build):
     return report(f"{plant.name} passes with one thread ({build})", plants.alarm(seen))
 
 
-def shown_by(plant, builds):
-    """The builds to hunt it in: that of the finding expected first comes first."""
-    shows = [build for build in builds if build in plant.flavours]
-    if "san/" in plant.rule[0]:
-        shows.sort(key=lambda build: build not in ("tsan", "asan"))
-    natively = [build for build in shows if build != "model"]
-    return shows if "debug" in builds else natively[:1] + [build for build in shows if build == "model"]
-
-
 def main():
     chosen = [p for p in plants.all_plants() if not sys.argv[1:] or any(word in p.name for word in sys.argv[1:])]
     builds = [b for b in os.environ.get("BUILDS", "release").split()
               if os.access(os.path.join(plants.TOP, ROOT, b, "memkit-bench"), os.X_OK)]
-    quiet = [build for build in builds if "debug" in builds or build in (builds[0], "model")]
-    jobs = [(try_plant, p, b) for p in chosen for b in shown_by(p, builds)]
+    quiet = plants.quiet_in(builds)
+    jobs = [(try_plant, p, b) for p in chosen for b in plants.shown_by(p, builds)]
     jobs += [(try_twin, p, b) for p in chosen for b in quiet]
     natively = [build for build in builds if build != "model"]
     jobs += [(try_alone, p, b) for p in chosen for b in natively[:1] if p.single == "passes"]

@@ -106,6 +106,26 @@ TEST(allocators_stand_their_scenarios) {
     stand_all("alloc", 3);
 }
 
+TEST(refcounts_stand_their_scenarios) {
+    stand_all("refcount", 4);
+}
+
+TEST(slots_stand_their_scenarios) {
+    stand_all("slots", 6);
+}
+
+TEST(lists_stand_their_scenarios) {
+    stand_all("list", 2);
+}
+
+TEST(queues_stand_their_scenarios) {
+    stand_all("queue", 2);
+}
+
+TEST(stacks_stand_their_scenarios) {
+    stand_all("stack", 3);
+}
+
 /* ---- planted defects ------------------------------------------------------------------------- */
 
 struct plant {
@@ -127,6 +147,16 @@ static const struct plant also[] = {
     {"planted_conformance", "reclaim_miscounts", "reclaim_two_retirers", "miscounted", ""},
     {"planted_conformance", "alloc_own_only", "alloc_freed_by_others alloc_ping_pong", "refused", ""},
     {"planted_conformance", "alloc_double_free", "alloc_wrong_frees", "twice accepted", ""},
+    {"planted", "map_scan_skips_changed", "map_scan_beside_changes", "missed", "release debug"},
+    {"planted", "list_answers_marked", "list_adjacent_removes", "answered", "release debug"},
+    {"planted", "list_unlinks_unmarked", "list_insert_behind_remove", "invisible", "release debug"},
+    {"planted", "queue_frees_before_reading", "queue_in_order", "another order", "release debug"},
+    {"planted", "queue_empty_by_slot", "queue_own_value_is_in", "empty", "release debug"},
+    {"planted", "stack_gives_up", "stack_never_misses", "missed", "release debug"},
+    {"planted", "stack_store_for_cas", "stack_two_pop_one", "stack_", "release debug"},
+    {"planted", "slots_gives_in_two_steps", "slots_two_givers", "both gave it", "release debug"},
+    {"planted", "slots_keeps_generation", "slots_stale_handle", "slots_stale_handle ends in", ""},
+    {"planted", "slots_forgets_magazine", "slots_threads_leave", "slots_threads_leave ends in", ""},
 };
 
 static void read_plant(struct plant *plant, const char *file) {

@@ -131,7 +131,7 @@ QUICK = ("--seconds", "1", "--oracle", "shared", "--oracle", "history", "--effor
 
 
 def test_nothing_is_found_in_what_is_sound(case):
-    for kind in ("map", "alloc", "reclaim", "hash"):
+    for kind in ("map", "alloc", "reclaim", "hash", "refcount", "slots"):
         run = keep(case, f"{WORKLOADS}/{kind}.json", "--seconds", "2", "--effort", "5")
         equal(run.returncode, 0, run.stdout + run.stderr)
         kept = case.result("s.json")

@@ -65,7 +65,23 @@ mkdir -p impl/peers/map
 } | sed 's%"../%"../../%' >impl/peers/map/mutex.c
 check 'the same name twice is refused, both files named' says \
     'map/mutex is registered twice, by impl/(map|peers/map)/mutex.c and by impl/(map|peers/map)/mutex.c'
-rm -r impl/peers/map
+rm impl/peers/map/mutex.c
+{
+    echo '/* needs: liblost | liblost-dev */'
+    sed 's/MK_MAP(mutex,/MK_MAP(lost,/' impl/map/mutex.c
+} | sed 's%"../%"../../%' >impl/peers/map/lost.c
+not_built() {
+    built && "$bench" list impls | grep -xF 'not built: map/lost (install liblost-dev, then make)' &&
+        "$bench" list impls --json | grep -F '"package": "liblost-dev"'
+}
+check 'a peer whose library is not here is listed, with what has to be installed' not_built
+check '... and says so when it is named' refuses 2 'map/lost is not in this build \(install liblost-dev, then make\)' \
+    "$bench" plan workloads/quickstart.json --impl map/lost
+check '... in a workload as well' refuses 2 'map/lost is not in this build' \
+    "$bench" workloads/quickstart.json --set 'impls=["map/mutex","map/lost"]' --budget 1s
+rm impl/peers/map/lost.c
+check 'a peer that is deleted is no longer listed as missing' refuses 2 'no implementation of kind map named "lost"' \
+    sh -c 'make -j2 >/dev/null 2>&1 && "$1" plan workloads/quickstart.json --impl map/lost' - "$bench"
 sed 's/MK_RECLAIM(leak,/MK_RECLAIM(keep,/' impl/reclaim/leak.c >impl/reclaim/keep.c
 check 'an added reclaimer combines with what takes one' shows map/chain+reclaim/keep
 rm impl/reclaim/keep.c

@@ -27,8 +27,12 @@ file impl/hash/constant.c
 mkdir -p impl/peers/map
 printf '/* needs: libfound | libfound-dev */\n/* map/found - a peer */\n' >impl/peers/map/found.c
 printf '/* needs: liblost | liblost-dev */\n/* map/lost - a peer */\n' >impl/peers/map/lost.c
+printf '/* needs: <lost.h> -llost | liblost-dev */\n/* map/header - a peer */\n' >impl/peers/map/header.c
+printf '/* needs: <vector> -lfound | libfound-dev */\n/* map/cxx - a peer */\n' >impl/peers/map/cxx.cc
 printf '#!/bin/sh\n[ "$2" = libfound ]\n' >"$scratch/bin/pkg-config"
-chmod +x "$scratch/bin/pkg-config"
+printf '#!/bin/sh\nexec grep -qxF "#include <vector>"\n' >"$scratch/bin/a-g++"
+chmod +x "$scratch/bin"/*
+export CXX=a-g++
 PATH=$scratch/bin:$PATH
 
 # objects ARGUMENTS...: the objects, sorted, on one line.
@@ -47,8 +51,24 @@ rule() {
 }
 
 check 'units: default, each other part, each other value size; peers that are there' is "$(objects release)" \
-    'impl/hash/constant.o impl/hash/fold.o impl/hash/sip13.o impl/map/chain+hash/constant.o impl/map/chain+hash/sip13.o impl/map/chain+reclaim/leak.o impl/map/chain.o impl/map/chain@1024.o impl/map/chain@64.o impl/map/fat.o impl/map/fat@8.o impl/map/plain.o impl/peers/map/found.o impl/reclaim/ebr.o impl/reclaim/leak.o '
+    'impl/hash/constant.o impl/hash/fold.o impl/hash/sip13.o impl/map/chain+hash/constant.o impl/map/chain+hash/sip13.o impl/map/chain+reclaim/leak.o impl/map/chain.o impl/map/chain@1024.o impl/map/chain@64.o impl/map/fat.o impl/map/fat@8.o impl/map/plain.o impl/peers/map/cxx.o impl/peers/map/found.o impl/reclaim/ebr.o impl/reclaim/leak.o '
 check 'units: no peers outside release' is "$(objects asan | tr ' ' '\n' | grep -c peers)" 0
+# lines NAME ARGUMENTS...: what is added to the variable, sorted, on one line.
+lines() {
+    variable=$1
+    shift
+    "$units" "$@" | sed -n "s%^$variable += *%%p" | LC_ALL=C sort | tr '\n' ' '
+}
+check 'units: peers that are not there, and the package' is "$(lines MISSING_PEERS release)" \
+    'map/header=liblost-dev map/lost=liblost-dev '
+check 'units: ... and without one where it is the flavour' is "$(lines MISSING_PEERS asan)" \
+    'map/cxx= map/found= map/header= map/lost= '
+check 'units: what peers are linked with' is "$(lines PEER_LIBS release)" \
+    '$(shell pkg-config --libs libfound) -lfound -lstdc++ '
+check 'units: peers in C++ need its compiler' is "$(CXX=no-such-compiler lines MISSING_PEERS release)" \
+    'map/cxx=g++ map/header=liblost-dev map/lost=liblost-dev '
+object=impl/peers/map/cxx.o
+check 'units: peers in C++ are compiled as such' is "$(rule release)" '	$(call unit_cxx,)'
 object=impl/map/chain+hash/sip13.o
 check 'units: flags of a composition' is "$(rule release)" \
     '	$(call unit, -DMK_PART_RECLAIM -include impl/reclaim/ebr.c -DMK_PART_HASH -include impl/hash/sip13.c -DMK_PARTS="\"reclaim/ebr hash/sip13\"" -DMK_CHOSEN="\"+hash/sip13\"" -DMK_VALUE_BYTES=8)'

@@ -343,6 +343,7 @@ TEST(workload_set) {
 
 TEST(workload_set_refuses) {
     struct mk_workload w;
+    struct mk_text refusal = {0};
     read_with(GETS ", \"threads\": [2], \"groups\": [{\"name\": \"a\", \"threads\": 1}, {\"name\": \"b\"}]", &w);
     check_set_refused(&w, "keys.cuont", "1", "unknown key \"keys.cuont\", did you mean \"keys.count\"?");
     check_set_refused(&w, "xyzzy", "1", "unknown key \"xyzzy\"");
@@ -360,8 +361,13 @@ TEST(workload_set_refuses) {
     check_set_refused(&w, "groups.a.threads", "2",
                       "groups.a.threads=2: \"threads\" says 2, of which groups take 2 and leave none for "
                       "the others");
-    check_set_refused(&w, "kind", "mpa", "kind=mpa: there is no kind \"mpa\", did you mean \"map\"? (there are "
-                                        "alloc, hash, map, reclaim)");
+    mk_text_puts(&refusal, "kind=mpa: there is no kind \"mpa\", did you mean \"map\"? (there are ");
+    for (size_t k = 0; k < mk_registry_kinds(); k++) {
+        mk_text_printf(&refusal, "%s%s", k ? ", " : "", mk_registry_kind_at(k)->name);
+    }
+    mk_text_puts(&refusal, ")");
+    check_set_refused(&w, "kind", "mpa", refusal.at);
+    mk_text_free(&refusal);
     mk_record_free(&mk_workload_record, &w);
 }
 

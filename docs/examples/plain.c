@@ -118,5 +118,6 @@ static void plain_walk(struct mk_map *map, mk_visit_fn *visit, void *arg) {
 }
 
 MK_MAP(plain, .summary = "a chained table behind one mutex", .caps = MK_CONCURRENT | MK_GROWS,
-       .progress = {MK_BLOCKING, MK_BLOCKING, MK_BLOCKING}, .create = plain_create, .destroy = plain_destroy,
+       .progress = {.get = MK_BLOCKING, .put = MK_BLOCKING, .remove = MK_BLOCKING}, .create = plain_create,
+       .destroy = plain_destroy,
        .count = plain_count, .walk = plain_walk, .get = plain_get, .put = plain_put, .remove = plain_remove);

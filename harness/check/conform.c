@@ -26,10 +26,11 @@ static uint64_t caps_of(const struct mk_composition *c) {
     for (size_t i = 0; i < c->memory_n; i++) {
         uint64_t below = c->memory[i].impl->caps;
         if (!(below & MK_CONCURRENT) || !(below & MK_CROSS_FREE)) {
-            caps &= ~(uint64_t)(MK_CONCURRENT | MK_CROSS_FREE);
+            caps &= ~(uint64_t)(MK_CONCURRENT | MK_ONE_EACH | MK_CROSS_FREE);
         }
         if (caps & MK_WRAPPER) caps |= below & (MK_FIXED_SIZE | MK_BULK_FREE);
     }
+    if (caps & MK_CONCURRENT) caps |= MK_ONE_EACH;
     return caps;
 }
 
@@ -178,6 +179,10 @@ size_t mk_conform_run(const struct mk_conform_unit *unit, const struct mk_case *
     pthread_mutex_init(&check.lock, NULL);
     which->run(&check);
     pthread_mutex_destroy(&check.lock);
-    if (config->tried) *config->tried = check.tried;
+    if (config->tried) {
+        *config->tried = check.tried;
+    } else {
+        free(check.tried.note);
+    }
     return atomic_load_explicit(&check.found, memory_order_relaxed);
 }

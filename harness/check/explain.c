@@ -128,7 +128,8 @@ static bool apply(const struct walk *walk, uint32_t index, void *state, struct m
     struct mk_op op = mk_event_op(event);
     struct mk_result seen = {event->status, event->seen, event->previous};
     memset(answer, 0, sizeof *answer);
-    if (seen.status == MK_NO_MEMORY && walk->config->refusals) return true;
+    bool refused = walk->config->refusals || mk_model_is_full(walk->config->model, walk->config->impl, event->code);
+    if (seen.status == MK_NO_MEMORY && refused) return true;
     walk->config->model->answer(walk->config->impl, state, &op, answer);
     return mk_answer_matches(answer, &seen);
 }

@@ -74,7 +74,8 @@ static bool apply(const struct mk_linear_config *config, const struct mk_event *
     struct mk_op op = op_of(event);
     struct mk_result seen = {(enum mk_status)event->status, event->seen, event->previous};
     struct mk_answer answer;
-    if (event->status == MK_NO_MEMORY && config->refusals) return true;
+    bool refused = config->refusals || mk_model_is_full(config->model, config->impl, event->code);
+    if (event->status == MK_NO_MEMORY && refused) return true;
     memset(&answer, 0, sizeof answer);
     config->model->answer(config->impl, state, &op, &answer);
     return mk_answer_matches(&answer, &seen);
@@ -411,5 +412,6 @@ enum mk_linear mk_linear_judge(const struct mk_history *history, const struct mk
 
 void mk_violation_free(struct mk_violation *violation) {
     free(violation->event);
+    free(violation->value);
     memset(violation, 0, sizeof *violation);
 }

@@ -8,8 +8,6 @@
 #include "history.h"
 #include "model.h"
 
-enum mk_linear { MK_LINEARIZABLE, MK_NOT_LINEARIZABLE, MK_LINEAR_UNKNOWN };
-
 struct mk_linear_config {
     const struct mk_model *model;
     const struct mk_impl *impl;
@@ -42,6 +40,8 @@ struct mk_violation {
     unsigned char before[MK_MODEL_STATE_MAX]; /* the state that they begin with */
     struct mk_event *event;                   /* as mk_linear_part takes them */
     size_t n;
+    uint64_t *value; /* where values are numbers from 1 on (model->monitor): what each stands for */
+    size_t values;   /* 0: they stand for themselves */
 };
 void mk_violation_free(struct mk_violation *violation);
 

@@ -10,6 +10,15 @@
 #include "../impl_api.h"
 
 struct mk_check;
+struct mk_event;          /* history.h */
+struct mk_monitor_report; /* monitor.h */
+
+/* What is to be said of a history. */
+enum mk_linear { MK_LINEARIZABLE, MK_NOT_LINEARIZABLE, MK_LINEAR_UNKNOWN };
+
+/* mk_monitor_stack or mk_monitor_queue (monitor.h). */
+typedef enum mk_linear mk_monitor_fn(const struct mk_event *events, size_t n, uint64_t slack,
+                                     struct mk_monitor_report *report);
 
 /* What a sequential implementation answers. Where `value` or `previous` are not stated, any will do. */
 struct mk_answer {
@@ -50,10 +59,33 @@ struct mk_model {
      * answer tells the whole state of a part. */
     bool histories;
     unsigned observe;
+    /* Of kinds without parts, through which values pass (stack, queue): says whether a history is linearizable. Keys
+     * mean nothing then, `observe` is called until it misses, and every value is put in by one operation at most.
+     * `puts_in`, `takes_out`: bit per code. A miss or a hit of the former says that the value went in; MK_NO_MEMORY,
+     * which those that cannot grow (MK_GROWS) may always answer, that it did not. A hit of the latter says what came
+     * out, a miss that there was nothing.
+     *
+     * Recorded windows go to the monitor. Programs of the model flavour have few operations, but an order that is no
+     * order of stamps: the search for them needs `answer`, and so does what is said of the few operations that a
+     * monitor finds at fault. So the state of such a kind is a struct mk_row, `part` is 0 for everything, and there
+     * values are the numbers 1, 2, ..., below 256. */
+    mk_monitor_fn *monitor;
+    uint32_t puts_in, takes_out;
     const struct mk_case *cases;
 };
 
 #define MK_MODEL_STATE_MAX 64
+
+/* Values by when they went in, the first one first; zero behind them. Up to MK_ROW_MAX: more are never there. */
+struct mk_row {
+    uint8_t n, value[MK_MODEL_STATE_MAX - 1];
+};
+#define MK_ROW_MAX (MK_MODEL_STATE_MAX - 1)
+
+/* Returns whether such an operation may be answered MK_NO_MEMORY although memory was not refused: it is full. */
+static inline bool mk_model_is_full(const struct mk_model *model, const struct mk_impl *impl, unsigned code) {
+    return model->puts_in >> code & 1 && !(impl->caps & MK_GROWS);
+}
 
 /* Returns the model of a kind, or NULL. */
 const struct mk_model *mk_model_of(const char *kind);

@@ -9,6 +9,7 @@
 
 #include "../../impl/map.h"
 #include "../record.h"
+#include "../registry.h"
 #include "check.h"
 
 /* ---- the sequential model -------------------------------------------------------------------- */
@@ -112,7 +113,7 @@ static int compare_keys(const void *left, const void *right) {
 
 /* Makes n keys: the two ends, their neighbours, and random ones. */
 static void open_book(struct book *book, struct mk_subject *subject, size_t n, uint64_t seed) {
-    uint64_t limit = subject->impl->key_limit;
+    uint64_t limit = mk_key_limit(subject->impl, subject->check->composition->params);
     const uint64_t corners[] = {0, limit - 1, 1, limit - 2, (uint64_t)1 << 63, UINT32_MAX};
     struct mk_rng rng;
     mk_rng_seed(&rng, seed);
@@ -169,7 +170,74 @@ static void visit_key(void *arg, uint64_t key, uint64_t tag) {
     if (at) book->seen[i] = true;
 }
 
-/* At quiescence: count, walk and every single get say what the book says. */
+/* ---- scans ----------------------------------------------------------------------------------- */
+
+static bool scans(const struct mk_check *check) {
+    return check->impl->offers >> MK_MAP_SCAN & 1;
+}
+
+static const char *unless_scans(const struct mk_check *check) {
+    return scans(check) ? NULL : "does not offer scan";
+}
+
+/* Scans, and files what no scan may answer, whatever others do meanwhile. Returns whether all of that was well. */
+static bool scan_from(struct book *book, struct mk_thread *me, uint64_t from, struct mk_map_scan *scan) {
+    struct mk_op op = {.code = MK_MAP_SCAN, .key = from, .value = (uintptr_t)scan};
+    struct mk_result result = mk_subject_do(book->subject, me, &op);
+    uint64_t low = from;
+    if (result.status != (result.previous ? MK_HIT : MK_MISS) || result.previous != scan->visited) {
+        mk_found(book->check, "scan answers %" PRIu64 " and visits %" PRIu64 " keys", result.previous,
+                 scan->visited);
+        return false;
+    }
+    if (scan->visited > scan->n) {
+        mk_found(book->check, "scan of up to %" PRIu64 " keys visits %" PRIu64, scan->n, scan->visited);
+        return false;
+    }
+    for (uint64_t i = 0; i < scan->visited; i++) {
+        uint64_t key = scan->seen[i].key;
+        if (key < low || (i && key == scan->seen[i - 1].key)) {
+            mk_found(book->check, "scan from 0x%" PRIx64 " visits key 0x%" PRIx64 " as its number %" PRIu64
+                     ": not ascending, or below", from, key, i);
+            return false;
+        }
+        low = key;
+    }
+    return true;
+}
+
+/* Nobody else is at work: a scan visits the keys of the book that are there, with their values, up to n. */
+static void expect_scan(struct book *book, struct mk_thread *me, uint64_t from, uint64_t n) {
+    struct mk_map_scan scan = {.n = n, .seen = mk_need(n < book->n ? n + 1 : book->n + 1, sizeof *scan.seen)};
+    uint64_t at = 0;
+    bool bumped = false;
+    if (scan.n > book->n + 1) scan.n = book->n + 1; /* one more than there can be */
+    if (scan_from(book, me, from, &scan)) {
+        for (size_t i = 0; i < book->n && at < scan.n; i++) {
+            const struct state *state = &book->state[i];
+            if (book->key[i] < from || !state->present) continue;
+            bumped = bumped || state->bumped;
+            if (at >= scan.visited || scan.seen[at].key != book->key[i]) {
+                mk_found(book->check, "scan from 0x%" PRIx64 " passes by key 0x%" PRIx64, from, book->key[i]);
+                break;
+            }
+            if (scan.seen[at].tag != state->tag) {
+                mk_found(book->check, "scan finds 0x%" PRIx64 " under key 0x%" PRIx64 ", not 0x%" PRIx64,
+                         scan.seen[at].tag, book->key[i], state->tag);
+                break;
+            }
+            at++;
+        }
+        if (at < scan.visited && !mk_check_failed(book->check)) {
+            mk_found(book->check, "scan from 0x%" PRIx64 " visits key 0x%" PRIx64 ", which is not there", from,
+                     scan.seen[at].key);
+        }
+        if (scan.torn && !bumped) mk_found(book->check, "scan from 0x%" PRIx64 " visits a torn value", from);
+    }
+    free(scan.seen);
+}
+
+/* At quiescence: count, walk, a scan of it all and every single get say what the book says. */
 static void audit(struct book *book, struct mk_thread *me) {
     uint64_t present = 0;
     for (size_t i = 0; i < book->n; i++) {
@@ -178,6 +246,7 @@ static void audit(struct book *book, struct mk_thread *me) {
     }
     mk_subject_expect_count(book->subject, present);
     book->subject->impl->walk(book->subject->self, visit_key, book);
+    if (scans(book->check)) expect_scan(book, me, 0, book->n + 1);
     for (size_t i = 0; i < book->n; i++) {
         if (book->state[i].present && !book->seen[i]) {
             mk_found(book->check, "walk does not come to key 0x%" PRIx64, book->key[i]);
@@ -288,6 +357,47 @@ static void run_collisions(struct mk_check *check) {
     grow_and_shrink(check, 10000, 1);
 }
 
+/* A scan from anywhere: a key, its neighbours, the ends, or where there is nothing; of any length, none too. */
+static void random_scan(struct book *book, struct mk_thread *me, struct mk_rng *rng) {
+    uint64_t limit = mk_key_limit(book->subject->impl, book->check->composition->params);
+    uint64_t from = book->key[mk_rng_below(rng, book->n)];
+    switch (mk_rng_below(rng, 8)) {
+    case 0: from++; break;
+    case 1: from--; break;
+    case 2: from = 0; break;
+    case 3: from = limit - 1; break;
+    case 4: from = mk_rng_next(rng); break;
+    default: break;
+    }
+    expect_scan(book, me, limit ? from % limit : from, mk_rng_below(rng, mk_rng_below(rng, 2) ? 4 : book->n + 2));
+}
+
+static void run_scan(struct mk_check *check) {
+    static const size_t keys[] = {1, 2, 13, 200, 2000};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys && !mk_check_failed(check); k++) {
+        struct mk_subject_config config = {.capacity = 1, .watched = true};
+        struct mk_subject subject;
+        struct book book;
+        struct mk_rng rng;
+        if (mk_subject_open(&subject, check, &config)) return;
+        mk_rng_seed(&rng, check->seed + k);
+        open_book(&book, &subject, check->colliding && keys[k] > 200 ? 200 : keys[k], check->seed ^ k);
+        struct mk_thread *me = mk_subject_enter(&subject, 0);
+        for (uint64_t i = mk_check_ops(check, 1000); me && i && !mk_check_failed(check); i--) {
+            random_ops(&book, me, &rng, mk_rng_below(&rng, 9));
+            random_scan(&book, me, &rng);
+        }
+        if (me) {
+            audit(&book, me);
+            sweep(&book, me, MK_MAP_REMOVE, 0, book.n);
+            expect_scan(&book, me, 0, 3);
+            mk_subject_leave(&subject, 0);
+        }
+        close_book(&book);
+        mk_subject_close(&subject);
+    }
+}
+
 /* ---- batch and step -------------------------------------------------------------------------- */
 
 /* Two maps of one seed, and what the one that is worked by step has come to. */
@@ -305,7 +415,9 @@ static uint64_t seen_value(const struct twins *twins, uint64_t key, uint64_t tag
 
 /* Works one word by step, as a batch would. Returns whether it hit. */
 static bool step_word(struct twins *twins, uint64_t word, struct mk_tally *tally) {
-    struct mk_op op = {.code = MK_CODE(word), .key = MK_OPERAND(word), .value = mk_value_tag(MK_OPERAND(word))};
+    bool scan = MK_CODE(word) == MK_MAP_SCAN || MK_CODE(word) == MK_MAP_SCAN_100;
+    struct mk_op op = {.code = MK_CODE(word), .key = MK_OPERAND(word)};
+    if (!scan) op.value = mk_value_tag(op.key);
     struct mk_result result = mk_subject_do(&twins->step, twins->step_me, &op);
     bool found = result.status == MK_HIT || result.status == MK_TORN;
     switch (op.code) {
@@ -318,6 +430,8 @@ static bool step_word(struct twins *twins, uint64_t word, struct mk_tally *tally
     case MK_MAP_REMOVE:
         if (found) tally->sum += seen_value(twins, op.key, result.value);
         break;
+    case MK_MAP_SCAN:
+    case MK_MAP_SCAN_100: tally->sum += result.value; break;
     default: break;
     }
     tally->hits[op.code] += found;
@@ -356,7 +470,8 @@ static void batch_round(struct twins *twins, struct mk_rng *rng, mk_batch_fn *ba
     enum { WORDS = 257 };
     struct mk_check *check = twins->batch.check;
     struct choice choice = choose(check, 0);
-    uint64_t stream[WORDS], limit = check->impl->key_limit;
+    if (scans(check)) choice.code[choice.n++] = MK_MAP_SCAN;
+    uint64_t stream[WORDS], limit = mk_key_limit(check->impl, check->composition->params);
     struct mk_tally by_batch = {{0}, 0, 0}, by_step = {{0}, 0, 0};
     struct contents batch_has = {0, 0}, step_has = {0, 0};
     char what[64];
@@ -698,6 +813,7 @@ static void run_stable(struct mk_check *check) {
     atomic_init(&stable.readers, config.threads_max - 2);
     if (mk_subject_open(&subject, check, &config)) return;
     open_book(&stable.book, &subject, STABLE_KEYS + stable.storm, check->seed);
+    stable.storm = stable.book.n - STABLE_KEYS; /* where there are no more keys */
     struct mk_thread *me = mk_subject_enter(&subject, 0);
     if (me) {
         sweep(&stable.book, me, MK_MAP_PUT, 0, STABLE_KEYS);
@@ -707,6 +823,109 @@ static void run_stable(struct mk_check *check) {
     if (!mk_check_failed(check)) audit_and_clear(&stable.book);
     close_book(&stable.book);
     mk_subject_close(&subject);
+}
+
+/* ---- scans beside others --------------------------------------------------------------------- */
+
+/* Of the keys of a book, which ascend, by their number. */
+static bool always_there(size_t i) {
+    return i % 8 == 3;
+}
+
+static bool never_there(size_t i) {
+    return i % 8 == 5;
+}
+
+/* One thread replaces what is always there, by higher and higher versions; nobody else touches it. */
+static void scan_write(struct mk_worker *worker, struct stable *stable) {
+    struct book *book = &stable->book;
+    for (uint64_t version = 2; is_read(stable); version++) {
+        for (size_t i = 3; i < book->n && is_read(stable); i += 16) {
+            expect(book, worker->me, MK_MAP_PUT, i, tag_of(book->key[i], version));
+            mk_worker_pace(worker);
+        }
+    }
+}
+
+/* Lets the others come and go, some at a time. */
+static void scan_storm(struct mk_worker *worker, struct stable *stable) {
+    struct book *book = &stable->book;
+    while (is_read(stable)) {
+        size_t from = mk_rng_below(&worker->rng, book->n), n = 1 + mk_rng_below(&worker->rng, book->n / 4);
+        unsigned code = mk_rng_below(&worker->rng, 2) ? MK_MAP_PUT : MK_MAP_REMOVE;
+        for (size_t i = from; i < from + n && i < book->n; i++) {
+            if (!always_there(i) && !never_there(i)) expect(book, worker->me, code, i, tag_of(book->key[i], 1));
+        }
+        mk_worker_pace(worker);
+    }
+}
+
+/* What was always there between `from` and the end of the scan was visited, what never was was not. */
+static void judge_scan(struct stable *stable, uint64_t from, const struct mk_map_scan *scan) {
+    struct book *book = &stable->book;
+    uint64_t at = 0, end = scan->visited == scan->n ? scan->seen[scan->n - 1].key : UINT64_MAX;
+    for (size_t i = 0; i < book->n && book->key[i] <= end; i++) {
+        if (book->key[i] < from) continue;
+        bool visited = at < scan->visited && scan->seen[at].key == book->key[i];
+        if (visited && never_there(i)) {
+            mk_found(book->check, "scan visits key 0x%" PRIx64 ", which was never put", book->key[i]);
+        } else if (!visited && always_there(i)) {
+            mk_found(book->check, "scan from 0x%" PRIx64 " passes by key 0x%" PRIx64 ", which is always there",
+                     from, book->key[i]);
+        } else if (visited && !belongs(book->key[i], scan->seen[at].tag)) {
+            mk_found(book->check, "scan finds 0x%" PRIx64 " under key 0x%" PRIx64 ", which nobody put there",
+                     scan->seen[at].tag, book->key[i]);
+        } else if (visited && always_there(i) && i % 16 != 3 && scan->seen[at].tag != tag_of(book->key[i], 1)) {
+            mk_found(book->check, "scan finds another value under key 0x%" PRIx64 " than it always had",
+                     book->key[i]);
+        }
+        at += visited;
+    }
+    if (at < scan->visited && !mk_check_failed(book->check)) {
+        mk_found(book->check, "scan visits key 0x%" PRIx64 ", which was never put", scan->seen[at].key);
+    }
+    if (scan->torn) mk_found(book->check, "scan from 0x%" PRIx64 " visits a torn value", from);
+}
+
+static void scan_read(struct mk_worker *worker, struct stable *stable) {
+    struct book *book = &stable->book;
+    struct mk_map_scan scan = {.seen = mk_need(book->n + 1, sizeof *scan.seen)};
+    for (uint64_t left = stable->ops; left && !mk_check_failed(worker->check); left--) {
+        uint64_t from = left % 4 ? book->key[mk_rng_below(&worker->rng, book->n)] : 0;
+        scan.n = 1 + mk_rng_below(&worker->rng, left % 3 ? 20 : book->n);
+        if (scan_from(book, worker->me, from, &scan)) judge_scan(stable, from, &scan);
+        mk_worker_pace(worker);
+    }
+    free(scan.seen);
+    atomic_fetch_sub_explicit(&stable->readers, 1, memory_order_relaxed);
+}
+
+static void scan_body(struct mk_worker *worker) {
+    switch (worker->index) {
+    case 0: scan_write(worker, worker->arg); break;
+    case 1: scan_storm(worker, worker->arg); break;
+    default: scan_read(worker, worker->arg); break;
+    }
+}
+
+static void run_scan_beside(struct mk_check *check) {
+    static const size_t keys[] = {16, 1000};
+    for (size_t k = 0; k < 2 && !mk_check_failed(check); k++) {
+        struct mk_subject_config config = {.capacity = 1, .threads_max = check->threads < 3 ? 3 : check->threads};
+        struct mk_subject subject;
+        struct stable stable = {.ops = mk_check_ops(check, k ? 1000 : 6000)};
+        atomic_init(&stable.readers, config.threads_max - 2);
+        if (mk_subject_open(&subject, check, &config)) return;
+        open_book(&stable.book, &subject, check->colliding && k ? 100 : keys[k], check->seed + k);
+        struct book *book = &stable.book;
+        struct mk_thread *me = mk_subject_enter(&subject, 0);
+        for (size_t i = 3; me && i < book->n; i += 8) expect(book, me, MK_MAP_PUT, i, tag_of(book->key[i], 1));
+        if (me) mk_subject_leave(&subject, 0);
+        mk_subject_run(&subject, 0, config.threads_max, check->seed, scan_body, &stable);
+        if (!mk_check_failed(check)) audit_and_clear(book);
+        close_book(book);
+        mk_subject_close(&subject);
+    }
 }
 
 /* ---- threads that come and go, and one that stays inside ------------------------------------- */
@@ -779,6 +998,8 @@ static const struct mk_case map_cases[] = {
     {"model", "random operations of one thread, each answered as the model says", 0, MK_FLOOR, NULL, run_model},
     {"growth", "up to 20000 keys and down to none, again and again", MK_GROWS, MK_FLOOR, NULL, run_growth},
     {"collisions", "10000 keys of one hash", MK_GROWS, MK_FLOOR, unless_colliding, run_collisions},
+    {"scan", "scans of one thread visit what is there, ascending, from anywhere", 0, MK_FLOOR, unless_scans,
+     run_scan},
     {"batch", "batch and step agree in answers and contents", 0, MK_FLOOR, NULL, run_batch},
     {"no_memory", "every single allocation refused: nothing changes, nothing leaks", 0, MK_FLOOR, NULL,
      run_no_memory},
@@ -789,11 +1010,15 @@ static const struct mk_case map_cases[] = {
      NULL, run_owned},
     {"stable", "keys that are always there are never missed while they are replaced and others come and go",
      MK_CONCURRENT, MK_FLOOR, NULL, run_stable},
+    {"scan_beside", "scans pass by no key that is always there while it is replaced and others come and go",
+     MK_CONCURRENT, MK_FLOOR, unless_scans, run_scan_beside},
     {"births", "short-lived threads lose nothing", MK_CONCURRENT, MK_FLOOR, NULL, run_births},
     {.name = NULL}};
 
 MK_KIND_MODEL(map,
-              .names = {"get", "put", "remove", "contains", "insert_if_absent", "update", "read_modify_write", "scan"},
+              .names = {"get", "put", "remove", "contains", "insert_if_absent", "update", "read_modify_write", "scan",
+                        "scan_100"},
               .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_map, .describe = describe_state,
-              .several = 1u << MK_MAP_READ_MODIFY_WRITE, .reads = 1u << MK_MAP_GET | 1u << MK_MAP_CONTAINS,
-              .histories = true, .observe = MK_MAP_GET, .cases = map_cases);
+              .several = 1u << MK_MAP_READ_MODIFY_WRITE | 1u << MK_MAP_SCAN | 1u << MK_MAP_SCAN_100,
+              .reads = 1u << MK_MAP_GET | 1u << MK_MAP_CONTAINS, .histories = true, .observe = MK_MAP_GET,
+              .cases = map_cases);

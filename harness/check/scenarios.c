@@ -10,6 +10,7 @@
 #include "../../impl/order.h"
 #include "../clock.h"
 #include "../record.h"
+#include "../registry.h"
 #include "../text.h"
 #include "check.h"
 
@@ -94,9 +95,10 @@ static int check_scenario(const struct mk_scenario *scenario, struct mk_err *err
 }
 
 static struct mk_case case_of(const struct mk_scenario *scenario) {
+    bool shares = scenario->threads > 1 && !(scenario->needs & MK_ONE_EACH);
     return (struct mk_case){.name = scenario->name,
                             .help = scenario->summary,
-                            .needs = scenario->needs | (scenario->threads > 1 ? MK_CONCURRENT : 0),
+                            .needs = scenario->needs | (shares ? MK_CONCURRENT : 0),
                             .unless = scenario->unless | MK_FLOOR,
                             .skips = skips_scenario,
                             .run = run_scenario};
@@ -330,11 +332,13 @@ static void play_instance(struct play *play) {
                                        .object_align = fixed ? scenario->object_align : 0,
                                        .slots = scenario->slots};
     void *shared = scenario->shared_bytes ? mk_need(1, scenario->shared_bytes) : NULL;
+    uint64_t limit = mk_key_limit(play->check->impl, play->check->composition->params);
     play->round = 0;
     if (mk_subject_open(&subject, play->check, &config) == 0) {
         for (uint32_t i = 0; i < scenario->threads; i++) {
             play->actor[i] = (struct mk_actor){.impl = subject.impl, .self = subject.self, .number = i,
-                                               .threads = scenario->threads, .shared = shared};
+                                               .threads = scenario->threads, .shared = shared,
+                                               .key_limit = limit};
         }
         mk_subject_run(&subject, 0, scenario->threads, play->seed, play_body, play);
         for (uint32_t i = 0; i < scenario->threads; i++) play->check->tried.ops += play->actor[i].ops;
@@ -344,6 +348,12 @@ static void play_instance(struct play *play) {
 }
 
 /* ---- as cases -------------------------------------------------------------------------------- */
+
+const char *mk_scenario_skips(const struct mk_scenario *scenario, const struct mk_check *check) {
+    uint64_t limit = mk_key_limit(check->impl, check->composition->params);
+    if (limit && (!scenario->keys || scenario->keys > limit)) return "has more keys than the structure takes";
+    return scenario->skips ? scenario->skips(check->impl) : NULL;
+}
 
 static void run_scenario(struct mk_check *check) {
     const struct mk_scenario *scenario = mk_scenario_of(check->which->name);
@@ -368,5 +378,5 @@ static void run_scenario(struct mk_check *check) {
 static const char *skips_scenario(const struct mk_check *check) {
     const struct mk_scenario *scenario = mk_scenario_of(check->which->name);
     if (check->pressure->refuse_one_in && !scenario->stands_refusals) return "knows of no refusals";
-    return scenario->skips ? scenario->skips(check->impl) : NULL;
+    return mk_scenario_skips(scenario, check);
 }

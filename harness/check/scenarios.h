@@ -27,4 +27,7 @@ const struct mk_scenario *mk_scenario_of(const char *name);
  * is a finding, with what each thread saw, and ends the trial. */
 const struct mk_case *mk_scenario_cases(const char *kind, size_t *n);
 
+/* Returns why a scenario says nothing about the implementation of a check, or NULL. */
+const char *mk_scenario_skips(const struct mk_scenario *scenario, const struct mk_check *check);
+
 #endif

@@ -200,7 +200,7 @@ static const char *part_word(const struct mk_view *view) {
 
 void mk_view_title(const struct mk_view *view, struct mk_text *out) {
     size_t n = view->violation->n, threads = view->threads;
-    mk_text_printf(out, "%s 0x%" PRIx64 ": ", part_word(view), view->violation->part);
+    if (!view->config->model->monitor) mk_text_printf(out, "%s 0x%" PRIx64 ": ", part_word(view), view->violation->part);
     if (n == 1) {
         mk_text_puts(out, "one operation does not do what the sequential model does");
         return;
@@ -267,6 +267,9 @@ void mk_view_instead(const struct mk_view *view, struct mk_text *out) {
 }
 
 void mk_view_value(const struct mk_view *view, size_t value, struct mk_text *out) {
-    mk_text_printf(out, "v%zu = 0x%" PRIx64, value + 1, view->value[value]);
+    const struct mk_violation *violation = view->violation;
+    uint64_t number = view->value[value];
+    bool stands_for = number && number <= violation->values;
+    mk_text_printf(out, "v%zu = 0x%" PRIx64, value + 1, stands_for ? violation->value[number - 1] : number);
     if (!view->written[value]) mk_text_puts(out, " (none of these wrote it)");
 }

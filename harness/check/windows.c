@@ -10,9 +10,11 @@
 #include <stdlib.h>
 
 #include "../record.h"
+#include "../registry.h"
 #include "check.h"
 #include "linear.h"
 #include "timeline.h"
+#include "values.h"
 #include "view.h"
 
 #define WINDOWS 40      /* of a trial, at full effort */
@@ -21,6 +23,8 @@
 #define KEYS_MAX 4096
 #define STORM_KEYS 1500   /* that come and go in bulk ... */
 #define STORM_KEYS_FEW 40 /* ... where each costs time linear in them */
+#define STORMS 2          /* of a window, where values pass through: in, and out again */
+#define VALUES 64         /* that fit at most into what cannot grow: now and then it is full */
 #define YIELD_EVERY 128   /* operations */
 #define VERSION_STEP 4096 /* between tags, since updates add to them */
 
@@ -29,7 +33,8 @@ struct keys {
     size_t n;
 };
 
-/* Parts that come and go in bulk, by one thread alone: each answer is known beforehand. */
+/* Parts that come and go in bulk, by one thread alone: each answer is known beforehand. Without parts (see values.h)
+ * it is values that do, and that is recorded as what the others do. */
 struct storm {
     bool blows;
     unsigned add, remove; /* codes */
@@ -52,6 +57,7 @@ struct windows {
     bool stalls, over;
     struct storm storm;
     struct mk_result *answer; /* by key: of the read at the end of the window */
+    struct mk_event_list drained; /* without parts: what was taken out at the end of the window */
     size_t walked;
     pthread_barrier_t gate;
     /* Relaxed: they order nothing. */
@@ -71,9 +77,10 @@ static uint64_t *find_key(const struct keys *keys, uint64_t key) {
 }
 
 /* Makes n keys, or fewer where there are not so many: the two ends, and random ones, but none of `others`. */
-static struct keys make_keys(const struct mk_impl *impl, size_t n, uint64_t seed, const struct keys *others) {
+static struct keys make_keys(const struct mk_check *check, size_t n, uint64_t seed, const struct keys *others) {
     struct keys keys = {mk_need(n, sizeof *keys.at), 0};
-    uint64_t limit = impl->key_limit;
+    const struct mk_impl *impl = check->impl;
+    uint64_t limit = mk_key_limit(impl, check->composition->params);
     struct mk_rng rng;
     mk_rng_seed(&rng, seed);
     for (size_t tries = 0; keys.n < n && tries < 8; tries++) {
@@ -89,6 +96,16 @@ static struct keys make_keys(const struct mk_impl *impl, size_t n, uint64_t seed
         }
     }
     return keys;
+}
+
+/* Returns whether values pass through what is tried, which then has no parts. */
+static bool has_values(const struct windows *windows) {
+    return windows->check->model->monitor != NULL;
+}
+
+/* Returns whether one thread alone may put in, and one take out: then two record, the first of which puts in. */
+static bool is_one_each(const struct mk_check *check) {
+    return !(check->caps & MK_CONCURRENT);
 }
 
 /* ---- operations ------------------------------------------------------------------------------ */
@@ -141,6 +158,10 @@ static void draw(struct mk_worker *worker, struct windows *windows, uint64_t *ve
         double at = mk_rng_unit(&worker->rng) * windows->share[MK_OPS_MAX - 1];
         op->code = 0;
         while (op->code < MK_OPS_MAX - 1 && windows->share[op->code] <= at) op->code++;
+        if (is_one_each(worker->check)) {
+            const struct mk_model *model = worker->check->model;
+            op->code = (unsigned)__builtin_ctz(worker->index ? model->takes_out : model->puts_in);
+        }
         op->key = windows->keys.at[mk_rng_below(&worker->rng, windows->keys.n)];
         op->value = next_tag(worker, op->key, version);
     }
@@ -192,6 +213,22 @@ static enum mk_status storm_do(struct mk_worker *worker, struct storm *storm, un
                              storm->state + i * worker->check->model->state_bytes);
 }
 
+/* While the others are at work, puts many in and takes as many out, all of it recorded. */
+static void blow_values(struct mk_worker *worker, struct windows *windows, uint64_t *version) {
+    struct mk_event_list *list = &windows->history.thread[windows->recorders];
+    struct storm *storm = &windows->storm;
+    size_t of_one = list->room / (2 * STORMS);
+    uint64_t call = mk_stamp(&windows->stamps);
+    while (list->n < 2 * STORMS * of_one && are_at_work(windows)) {
+        struct mk_op op = {.code = list->n / of_one % 2 ? storm->remove : storm->add};
+        op.value = next_tag(worker, op.key, version);
+        struct mk_result result = mk_subject_do(worker->subject, worker->me, &op);
+        uint64_t ret = mk_stamp(&windows->stamps);
+        mk_history_record(list, call, ret, worker->index, &op, &result);
+        call = ret;
+    }
+}
+
 /* While the others are at work, adds all and removes all; then removes what is left. */
 static void blow(struct mk_worker *worker, struct windows *windows, uint64_t *version) {
     struct storm *storm = &windows->storm;
@@ -210,6 +247,29 @@ static void blow(struct mk_worker *worker, struct windows *windows, uint64_t *ve
 }
 
 /* ---- between windows ------------------------------------------------------------------------- */
+
+/* Takes out what is there, as the last operations of the window: no more than was put in, and one that misses. */
+static void drain(struct mk_worker *worker, struct windows *windows) {
+    const struct mk_model *model = worker->check->model;
+    struct mk_event_list *list = &windows->drained;
+    struct mk_op op = {.code = model->observe};
+    struct mk_result result = {MK_HIT, 0, 0};
+    size_t room = 1;
+    for (uint32_t t = 0; t < windows->history.threads; t++) {
+        const struct mk_event_list *of = &windows->history.thread[t];
+        for (size_t i = 0; i < of->n; i++) room += model->puts_in >> of->at[i].code & 1;
+    }
+    if (room > list->room) {
+        list->at = mk_need_more(list->at, room, sizeof *list->at);
+        list->room = room;
+    }
+    list->n = 0;
+    while (list->n < room && result.status == MK_HIT) {
+        uint64_t call = mk_stamp(&windows->stamps);
+        result = mk_subject_do(worker->subject, worker->me, &op);
+        mk_history_record(list, call, mk_stamp(&windows->stamps), worker->index, &op, &result);
+    }
+}
 
 /* Reads every part, as the last operations of the window. */
 static void observe(struct mk_worker *worker, struct windows *windows) {
@@ -287,24 +347,87 @@ static void file_violation(struct windows *windows, const struct mk_linear_confi
     mk_violation_free(violation);
 }
 
+static enum mk_linear judge_parts(struct mk_worker *worker, struct windows *windows,
+                                  const struct mk_linear_config *config) {
+    struct mk_linear_report report;
+    observe(worker, windows);
+    enum mk_linear verdict = mk_linear_judge(&windows->history, config, windows->parts, &report);
+    if (verdict == MK_NOT_LINEARIZABLE) {
+        file_violation(windows, config, &report.violation);
+    } else {
+        compare_contents(windows);
+    }
+    return verdict;
+}
+
+static void visit_nothing(void *arg, uint64_t key, uint64_t tag) {
+    struct windows *windows = arg;
+    (void)key;
+    if (!windows->walked++) mk_found(windows->check, "walk finds 0x%" PRIx64 ", where nothing is left", tag);
+}
+
+/* A monitor names few operations; where these are not enough to see why, its sentence has to do. */
+static void file_values(struct windows *windows, const struct mk_linear_config *config,
+                        struct mk_values_report *report) {
+    static const unsigned char empty[MK_MODEL_STATE_MAX];
+    struct mk_violation *violation = &report->violation;
+    struct mk_finding told = {0};
+    if (mk_linear_part(violation->event, violation->n, violation->slack, config, empty, NULL) == MK_NOT_LINEARIZABLE) {
+        mk_history_tell(violation, config, &told);
+    } else {
+        told.what = mk_need_text("operations have no order that the sequential model allows");
+    }
+    mk_found_with(windows->check, told.detail, told.picture, "%s%s%s", told.what, report->what[0] ? ": " : "",
+                  report->what);
+    free(told.what);
+    mk_violation_free(violation);
+}
+
+/* All that was done, and what was taken out behind it. */
+static struct mk_event *all_events(const struct windows *windows, size_t *n) {
+    const struct mk_history *history = &windows->history;
+    *n = windows->drained.n;
+    for (uint32_t t = 0; t < history->threads; t++) *n += history->thread[t].n;
+    struct mk_event *event = mk_need(*n + 1, sizeof *event), *end = event;
+    for (uint32_t t = 0; t < history->threads; t++) {
+        memcpy(end, history->thread[t].at, history->thread[t].n * sizeof *end);
+        end += history->thread[t].n;
+    }
+    memcpy(end, windows->drained.at, windows->drained.n * sizeof *end);
+    return event;
+}
+
+/* Every window begins and ends with nothing inside, so that its events alone are judged. */
+static enum mk_linear judge_values(struct mk_worker *worker, struct windows *windows,
+                                   const struct mk_linear_config *config) {
+    struct mk_values_report report;
+    size_t n;
+    drain(worker, windows);
+    struct mk_event *event = all_events(windows, &n);
+    enum mk_linear verdict = mk_values_judge(event, n, windows->history.slack, config, &report);
+    free(event);
+    if (verdict == MK_NOT_LINEARIZABLE) {
+        file_values(windows, config, &report);
+        return verdict;
+    }
+    mk_subject_expect_count(&windows->subject, 0);
+    windows->walked = 0;
+    if (windows->check->impl->walk) windows->check->impl->walk(windows->subject.self, visit_nothing, windows);
+    return verdict;
+}
+
 /* By one thread, while the others wait. */
 static void judge(struct mk_worker *worker, struct windows *windows) {
     struct mk_check *check = windows->check;
     struct mk_linear_config config = {.model = check->model, .impl = check->impl};
-    struct mk_linear_report report;
     windows->over = !worker->me;
     if (windows->over) return;
     config.refusals = mk_check_refuses(check);
     refuse(worker, false);
-    observe(worker, windows);
-    enum mk_linear verdict = mk_linear_judge(&windows->history, &config, windows->parts, &report);
+    enum mk_linear verdict =
+        has_values(windows) ? judge_values(worker, windows, &config) : judge_parts(worker, windows, &config);
     check->tried.windows++;
     check->tried.unknown += verdict == MK_LINEAR_UNKNOWN;
-    if (verdict == MK_NOT_LINEARIZABLE) {
-        file_violation(windows, &config, &report.violation);
-    } else {
-        compare_contents(windows);
-    }
     mk_history_clear(&windows->history);
     atomic_store_explicit(&windows->at_work, windows->recorders, memory_order_relaxed);
     windows->over = mk_check_failed(check) || --windows->left == 0;
@@ -335,7 +458,8 @@ static void body(struct mk_worker *worker) {
         if (stalls) worker->check->impl->hold(windows->subject.self, worker->me);
         pthread_barrier_wait(&windows->gate);
         if (records) record(worker, windows, window);
-        if (blows) blow(worker, windows, &version);
+        if (blows && has_values(windows)) blow_values(worker, windows, &version);
+        if (blows && !has_values(windows)) blow(worker, windows, &version);
         pthread_barrier_wait(&windows->gate);
         if (stalls) worker->check->impl->unhold(windows->subject.self, worker->me);
         if (windows->stalls) pthread_barrier_wait(&windows->gate);
@@ -363,8 +487,9 @@ static void open_storm(struct windows *windows) {
     storm->add = code_of(check, MK_EFFECT_ADD);
     storm->remove = code_of(check, MK_EFFECT_REMOVE);
     storm->blows = true;
+    if (has_values(windows)) return;
     storm->keys =
-        make_keys(check->impl, check->colliding ? STORM_KEYS_FEW : STORM_KEYS, ~check->seed, &windows->keys);
+        make_keys(check, check->colliding ? STORM_KEYS_FEW : STORM_KEYS, ~check->seed, &windows->keys);
     storm->state = mk_need(storm->keys.n + 1, check->model->state_bytes);
 }
 
@@ -377,6 +502,7 @@ static void close_windows(struct windows *windows) {
     free(windows->storm.state);
     free(windows->drawn);
     free(windows->answer);
+    free(windows->drained.at);
     free(windows);
 }
 
@@ -386,27 +512,30 @@ static struct windows *open_windows(struct mk_check *check) {
     if (!windows) mk_need(SIZE_MAX, 1); /* says so, and ends the program */
     memset(windows, 0, sizeof *windows);
     windows->check = check;
-    windows->recorders = check->threads;
+    windows->recorders = is_one_each(check) ? 2 : check->threads;
     windows->ops = check->shape->window_ops ? check->shape->window_ops : WINDOW_OPS;
     windows->left = mk_check_ops(check, WINDOWS);
     windows->stalls = check->pressure->stalls && check->impl->hold && check->impl->unhold;
-    windows->keys = make_keys(check->impl, keys < KEYS_MAX ? keys : KEYS_MAX, check->seed, NULL);
+    if (has_values(windows)) keys = 1;
+    windows->keys = make_keys(check, keys < KEYS_MAX ? keys : KEYS_MAX, check->seed, NULL);
     set_shares(windows);
     open_storm(windows);
     mk_stamps_open(&windows->stamps, false);
-    mk_history_open(&windows->history, check->threads, windows->ops + windows->keys.n, &windows->stamps);
+    uint32_t lists = windows->recorders + (windows->storm.blows && has_values(windows));
+    mk_history_open(&windows->history, lists, windows->ops + windows->keys.n, &windows->stamps);
     windows->parts = mk_parts_open(check->model);
-    windows->drawn = mk_need(check->threads * windows->ops, sizeof *windows->drawn);
+    windows->drawn = mk_need(windows->recorders * windows->ops, sizeof *windows->drawn);
     windows->answer = mk_need(windows->keys.n, sizeof *windows->answer);
-    atomic_init(&windows->at_work, check->threads);
-    pthread_barrier_init(&windows->gate, NULL, check->threads + windows->storm.blows + windows->stalls);
+    atomic_init(&windows->at_work, windows->recorders);
+    pthread_barrier_init(&windows->gate, NULL, windows->recorders + windows->storm.blows + windows->stalls);
     return windows;
 }
 
 static void run_history(struct mk_check *check) {
     struct windows *windows = open_windows(check);
-    uint32_t threads = check->threads + windows->storm.blows + windows->stalls;
+    uint32_t threads = windows->recorders + windows->storm.blows + windows->stalls;
     struct mk_subject_config config = {.capacity = windows->keys.n / 8, .threads_max = threads};
+    if (has_values(windows)) config.capacity = 1 + check->seed % VALUES;
     if (check->pressure->tiny) config.capacity = 1;
     if (check->impl->kind->dense_keys) config.capacity = windows->keys.n;
     if (mk_subject_open(&windows->subject, check, &config) == 0) {
@@ -418,6 +547,8 @@ static void run_history(struct mk_check *check) {
 
 static const char *skips(const struct mk_check *check) {
     if (!check->model || !check->model->histories) return "threads share nothing that a history could tell of";
+    if (check->pressure->storms && is_one_each(check)) return "a storm would be a second thread that puts in";
+    if (check->pressure->storms && check->impl->kind->dense_keys) return "has no parts for a storm";
     if (check->pressure->storms &&
         (code_of(check, MK_EFFECT_ADD) == MK_NO_CODE || code_of(check, MK_EFFECT_REMOVE) == MK_NO_CODE)) {
         return "nothing can be added and removed in bulk";
@@ -427,5 +558,5 @@ static const char *skips(const struct mk_check *check) {
 
 const struct mk_case mk_history_case = {
     "history",     "recorded windows of operations are linearizable, and contents agree with what they returned",
-    MK_CONCURRENT, MK_FLOOR,
-    skips,         run_history};
+    MK_ONE_EACH, MK_FLOOR,
+    skips,       run_history};

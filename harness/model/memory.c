@@ -567,6 +567,7 @@ void mk_memory_fence(int order, uintptr_t pc) {
 
 void mk_memory_barrier_all(uintptr_t pc) {
     mk_memory_fence(memory_order_seq_cst, pc);
+    if (mk_site_at(pc, MK_ACT_FENCE, memory_order_seq_cst, 0)->weakened != memory_order_seq_cst) return; /* orders */
     for (uint32_t i = 0; i < mk_rt.n; i++) {
         if (&mk_rt.thread[i] != mk_rt.now) fence_by(&mk_rt.thread[i], memory_order_seq_cst);
     }

@@ -217,16 +217,16 @@ static const char *skips_scenario(const struct mk_check *check) {
     const struct mk_scenario *scenario = mk_scenario_of(check->which->name);
     const char *why = skips_pressure(check);
     if (why) return why;
-    return scenario->skips && check->impl ? scenario->skips(check->impl) : NULL;
+    return check->impl ? mk_scenario_skips(scenario, check) : NULL;
 }
 
 static const struct mk_case drawn[] = {
     {MK_ORACLE_SCHEDULES, "a few operations of a few threads, drawn from the contract, under many schedules",
-     MK_CONCURRENT, MK_FLOOR, skips_schedules, run},
+     MK_ONE_EACH, MK_FLOOR, skips_schedules, run},
     {MK_ORACLE_LOCK_FREE, "what calls itself lock-free finishes although one thread is stopped for ever",
-     MK_CONCURRENT, MK_FLOOR, skips_lock_free, run},
+     MK_ONE_EACH, MK_FLOOR, skips_lock_free, run},
     {MK_ORACLE_COVERAGE, "the other oracles reach every numbered access and linearization point, but for 5%",
-     MK_CONCURRENT, MK_FLOOR, skips_coverage, run_coverage},
+     MK_ONE_EACH, MK_FLOOR, skips_coverage, run_coverage},
 };
 #define DRAWN (sizeof drawn / sizeof *drawn)
 

@@ -8,6 +8,7 @@
  * keys of the block at the top of a file, each of which may stand there several times, give reasons:
  *
  *    * Unreached:  (12) only once 2^32 nodes have been there
+ *    * Unreached:  (3, 5) unless lock=spin or lock=seqlock          parameters: of others they are no part
  *    * Kept:       (4, 6) no test shows that they are needed; the proof in C does
  */
 #ifndef MK_MODEL_NOTES_H

@@ -84,13 +84,18 @@ static uint32_t value_bytes_of(const char *identity) {
     return impl ? impl->value_bytes : 0;
 }
 
+/* Whether its parts cannot do what it needs of them: it is compiled, and never run. */
+static bool is_unsound(const struct mk_impl *impl) {
+    return impl->needs & ~impl->provides;
+}
+
 /* The first unit that the part is compiled into. */
 static int add_user(struct mk_orders_units *units, const struct mk_impl *part, struct mk_err *err) {
     char *word = mk_need_format("%s/%s", part->kind->name, part->name);
     int failed = 0;
     for (size_t i = 0; i < mk_registry_count(); i++) {
         const struct mk_impl *user = mk_registry_at(i);
-        if (!has_word(user->parts, word) || user->caps & (MK_FLOOR | MK_TEST_ONLY)) continue;
+        if (!has_word(user->parts, word) || user->caps & (MK_FLOOR | MK_TEST_ONLY) || is_unsound(user)) continue;
         char *pattern = mk_need_format("%s/%s%s", user->kind->name, user->name, user->chosen);
         failed = add_unit(units, pattern, user->value_bytes, err);
         free(pattern);
@@ -118,6 +123,7 @@ static int add_others(struct mk_orders_units *units, const struct mk_impl *impl,
         const struct mk_impl *other = mk_registry_at(i);
         if (strcmp(other->kind->name, impl->kind->name) != 0 || strcmp(other->name, impl->name) != 0) continue;
         if (!other->chosen[0] || other->value_bytes != impl->value_bytes || has_sham(other->parts)) continue;
+        if (is_unsound(other)) continue;
         char *pattern = mk_need_format("%s/%s%s", other->kind->name, other->name, other->chosen);
         failed = add_unit(units, pattern, other->value_bytes, err);
         free(pattern);

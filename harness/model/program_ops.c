@@ -25,7 +25,8 @@
 #define SHARED_MAX 3
 #define KEYS_MAX 9
 #define VERSION_STEP 4096 /* between tags, since updates add to them */
-#define NOTES_MAX (PREFIX_MAX + KEYS_MAX)
+#define VALUES_MAX (PREFIX_MAX + THREADS_MAX * OPS_MAX) /* of a kind through which values pass */
+#define NOTES_MAX (PREFIX_MAX + VALUES_MAX + 1)
 #define LANES (THREADS_MAX + 1)
 #define FAILED_MAX 1024 /* configurations that are remembered; a power of two */
 
@@ -36,6 +37,7 @@ struct ops {
     const struct mk_model *model;
     uint64_t key[KEYS_MAX];
     uint32_t keys, shared; /* the first ones are shared */
+    uint32_t values;       /* put in, where values pass through (model->monitor): these are 1, 2, ... */
     struct mk_op prefix[PREFIX_MAX];
     uint32_t prefixes;
     struct mk_op op[THREADS_MAX][OPS_MAX];
@@ -68,6 +70,8 @@ static struct run {
     struct mk_view edge; /* what happens before every call, where the oracle orders them */
     struct mk_result answer[KEYS_MAX];
     uint32_t walked;
+    /* Where values pass through, before they are taken out in the end: */
+    uint64_t counted, found[VALUES_MAX];
 } run;
 
 /* ---- drawing --------------------------------------------------------------------------------- */
@@ -80,8 +84,12 @@ static bool has_key(const struct ops *ops, uint64_t key) {
 }
 
 /* Near zero, at both ends, or anywhere. */
-static void draw_keys(struct ops *ops, const struct mk_impl *impl, struct mk_rng *rng) {
-    uint64_t style = mk_rng_below(rng, 3), limit = impl->key_limit;
+static void draw_keys(struct ops *ops, const struct mk_impl *impl, uint64_t limit, struct mk_rng *rng) {
+    if (ops->model->monitor) {
+        ops->keys = ops->shared = 1; /* and it is 0 */
+        return;
+    }
+    uint64_t style = mk_rng_below(rng, 3);
     uint32_t n = (uint32_t)mk_rng_below(rng, KEYS_MAX - SHARED_MAX + 1);
     ops->shared = 1 + (uint32_t)mk_rng_below(rng, SHARED_MAX);
     n += ops->shared;
@@ -126,8 +134,12 @@ static struct codes some_of(const struct codes *all, const struct mk_model *mode
     return some.n ? some : *all;
 }
 
-static struct mk_op op_of(const struct ops *ops, unsigned code, uint32_t key, uint32_t lane, uint32_t *version) {
+static struct mk_op op_of(struct ops *ops, unsigned code, uint32_t key, uint32_t lane, uint32_t *version) {
     struct mk_op op = {.code = code, .key = ops->key[key]};
+    if (ops->model->monitor) {
+        if (ops->model->puts_in >> code & 1) op.value = ++ops->values;
+        return op;
+    }
     op.value = mk_mix64(op.key) + ((uint64_t)(lane + 1) << 44) + (uint64_t)++*version * VERSION_STEP;
     return op;
 }
@@ -157,13 +169,20 @@ static void draw_prefix(struct ops *ops, const struct mk_impl *impl, const struc
     }
 }
 
+/* Returns whether one thread alone may put in, and one take out: then there are two, the first of which puts in. */
+static bool is_one_each(const struct ops *ops) {
+    return !(ops->made.plan.unit->caps & MK_CONCURRENT);
+}
+
 static void draw_bodies(struct ops *ops, const struct codes *all, struct mk_rng *rng) {
     struct codes codes = some_of(all, ops->model, rng);
     for (uint32_t t = 0; t < ops->made.plan.threads; t++) {
         uint32_t version = 0;
         ops->n[t] = 2 + (uint32_t)mk_rng_below(rng, OPS_MAX - 1);
         for (uint32_t i = 0; i < ops->n[t]; i++) {
-            ops->op[t][i] = op_of(ops, codes.at[mk_rng_below(rng, codes.n)], draw_key(ops, rng), t, &version);
+            unsigned code = codes.at[mk_rng_below(rng, codes.n)];
+            if (is_one_each(ops)) code = (unsigned)__builtin_ctz(t ? ops->model->takes_out : ops->model->puts_in);
+            ops->op[t][i] = op_of(ops, code, draw_key(ops, rng), t, &version);
         }
     }
 }
@@ -174,9 +193,11 @@ static void draw(struct ops *ops, const struct mk_impl *impl, const struct codes
     struct codes all = codes_of(ops->model, impl, false);
     struct mk_rng rng;
     mk_rng_seed(&rng, seed);
-    draw_keys(ops, impl, &rng);
+    draw_keys(ops, impl, mk_key_limit(impl, plan->unit->composition.params), &rng);
     plan->threads = 2 + (uint32_t)mk_rng_below(&rng, THREADS_MAX - 1);
+    if (is_one_each(ops)) plan->threads = 2;
     plan->capacity = impl->kind->dense_keys ? ops->keys : mk_rng_below(&rng, 2);
+    if (ops->model->monitor) plan->capacity = 1 + mk_rng_below(&rng, 4);
     plan->seed = mk_rng_next(&rng);
     plan->refused_early = mk_rng_below(&rng, 4) == 0;
     draw_prefix(ops, impl, &all, &rng);
@@ -221,6 +242,9 @@ struct look {
     uint32_t n[LANES], done[LANES], left;
     uint64_t failed[FAILED_MAX];
     uint32_t failed_n;
+    /* Where values pass through: as which one, from 1 on, each was taken out when all was over; 0: before. */
+    uint8_t rank[UINT8_MAX + 1];
+    bool first_first; /* of two values that are in, the one that went in first comes out first */
 };
 static struct look look;
 
@@ -253,10 +277,44 @@ static bool apply(const struct note *note, void *state) {
     struct mk_op op = op_of_event(&note->event);
     struct mk_result seen = {(enum mk_status)note->event.status, note->event.seen, note->event.previous};
     struct mk_answer answer;
-    if (seen.status == MK_NO_MEMORY && mk_stage.refusals) return true;
+    bool refused = mk_stage.refusals || mk_model_is_full(run.ops->model, mk_stage.impl, note->event.code);
+    if (seen.status == MK_NO_MEMORY && refused) return true;
     memset(&answer, 0, sizeof answer);
     run.ops->model->answer(mk_stage.impl, state, &op, &answer);
     return mk_answer_matches(&answer, &seen);
+}
+
+/* Where values pass through: those that are taken out when all is over lie in the row, from when they went in, as they
+ * will then. Without regard to that, a search would find out only in the end that they went in the other way round. */
+static void learn_ranks(void) {
+    const struct mk_model *model = run.ops->model;
+    const struct lane *lane = &run.lane[THREADS_MAX];
+    unsigned char row[MK_MODEL_STATE_MAX] MK_ALIGNED(16) = {0};
+    struct mk_answer answer = {MK_MISS, false, false, 0, 0};
+    struct mk_op op = {.code = (unsigned)__builtin_ctz(model->puts_in)};
+    uint8_t rank = 0;
+    memset(look.rank, 0, sizeof look.rank);
+    for (uint32_t i = 0; i < lane->n; i++) {
+        const struct mk_event *event = &lane->note[i].event;
+        bool comes_out = lane->note[i].phase == AFTER && event->status == MK_HIT;
+        if (comes_out && event->seen <= UINT8_MAX) look.rank[event->seen] = ++rank;
+    }
+    for (op.value = 1; op.value <= 2; op.value++) model->answer(mk_stage.impl, row, &op, &answer);
+    op.code = model->observe;
+    model->answer(mk_stage.impl, row, &op, &answer);
+    look.first_first = answer.value == 1;
+}
+
+static bool keeps_ranks(const unsigned char *state) {
+    const struct mk_row *row = (const struct mk_row *)state;
+    uint8_t last = 0;
+    for (uint32_t i = 0; i < row->n; i++) {
+        uint8_t rank = look.rank[row->value[look.first_first ? i : row->n - 1 - i]];
+        if (!rank) continue;
+        if (rank < last) return false;
+        last = rank;
+    }
+    return true;
 }
 
 static uint64_t hash_of(const unsigned char *state) {
@@ -299,7 +357,7 @@ static bool has_order(const unsigned char *state) {
     if (look.failed_n && *failed_at(hash_of(state))) return false;
     for (uint32_t lane = next_lane(LANES); lane < LANES; lane = next_lane(lane)) {
         memcpy(after, state, run.ops->model->state_bytes);
-        if (!apply(next_of(lane), after)) continue;
+        if (!apply(next_of(lane), after) || (run.ops->model->monitor && !keeps_ranks(after))) continue;
         look.done[lane]++;
         look.left--;
         bool found = has_order(after);
@@ -315,6 +373,7 @@ static void look_at(uint64_t part) {
     memset(look.n, 0, sizeof look.n);
     memset(look.done, 0, sizeof look.done);
     look.left = look.failed_n = 0;
+    if (run.ops->model->monitor) learn_ranks();
     for (uint32_t lane = 0; lane < LANES; lane++) {
         for (uint32_t i = 0; i < run.lane[lane].n; i++) {
             const struct note *note = &run.lane[lane].note[i];
@@ -416,6 +475,47 @@ static void compare_contents(void) {
     }
 }
 
+/* ---- values that pass through ------------------------------------------------------------------ */
+
+static void visit_value(void *arg, uint64_t key, uint64_t value) {
+    (void)arg, (void)key;
+    if (run.walked < VALUES_MAX) run.found[run.walked] = value;
+    run.walked++;
+}
+
+/* What is counted and walked, and then taken out: no more than was put in, and one that misses. */
+static void drain(struct mk_thread *me) {
+    const struct mk_impl *impl = mk_stage.impl;
+    struct mk_op op = {.code = run.ops->model->observe};
+    run.counted = impl->count ? impl->count(mk_stage.self) : UINT64_MAX;
+    run.walked = 0;
+    if (impl->walk) impl->walk(mk_stage.self, visit_value, NULL);
+    for (uint32_t i = 0; i <= run.ops->values; i++) {
+        if (carry_out(THREADS_MAX, AFTER, me, &op).status != MK_HIT) break;
+    }
+}
+
+/* Behind the judge: what was taken out is what was there. */
+static void compare_values(void) {
+    const struct lane *lane = &run.lane[THREADS_MAX];
+    uint32_t there = 0, met = 0;
+    for (uint32_t i = 0; i < lane->n; i++) {
+        const struct mk_event *event = &lane->note[i].event;
+        if (lane->note[i].phase != AFTER || event->status != MK_HIT) continue;
+        there++;
+        for (uint32_t k = 0; k < run.walked && k < VALUES_MAX; k++) met += run.found[k] == event->seen;
+    }
+    if (run.counted != UINT64_MAX && run.counted != there) {
+        mk_stage_fail(NULL, NULL, "counts %" PRIu64 " values, while %u can be taken out", run.counted, there);
+    }
+    if (mk_stage.impl->walk && (run.walked != there || met != there)) {
+        mk_stage_fail(NULL, NULL, "walk comes to %u values, %u of them right, while %u can be taken out", run.walked, met,
+                      there);
+    }
+    uint64_t left = mk_stage.impl->count ? mk_stage.impl->count(mk_stage.self) : 0;
+    if (left) mk_stage_fail(NULL, NULL, "counts %" PRIu64 " values where nothing can be taken out any more", left);
+}
+
 /* ---- a schedule ------------------------------------------------------------------------------ */
 
 static void begin(void *arg) {
@@ -451,13 +551,18 @@ static void end(void *arg) {
     mk_stage_calm();
     struct mk_thread *me = mk_stage.in[alone] ? &mk_stage.me[alone] : mk_stage_enter(alone);
     if (!me) mk_stage_fail(NULL, NULL, "has no place for a thread, although memory is not refused any more");
-    for (uint32_t i = 0; i < ops->keys; i++) {
+    if (ops->model->monitor) drain(me);
+    for (uint32_t i = 0; i < ops->keys && !ops->model->monitor; i++) {
         struct mk_op op = {.code = ops->model->observe, .key = ops->key[i]};
         run.answer[i] = carry_out(THREADS_MAX, AFTER, me, &op);
     }
     judge();
     if (ops->flushes_first) mk_stage_flush(me);
-    compare_contents();
+    if (ops->model->monitor) {
+        compare_values();
+    } else {
+        compare_contents();
+    }
     if (!ops->flushes_first) mk_stage_flush(me);
     mk_stage_close();
     if (mk_rt.aside) return;

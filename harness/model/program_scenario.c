@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../record.h"
+#include "../registry.h"
 #include "../rng.h"
 #include "../text.h"
 
@@ -60,13 +61,16 @@ static void judge(struct play *play) {
 
 static void set_actors(const struct play *play) {
     const struct mk_scenario *scenario = play->made.scenario;
-    bool has_instance = play->made.plan.unit != NULL;
+    const struct mk_conform_unit *unit = play->made.plan.unit;
+    bool has_instance = unit != NULL;
+    uint64_t limit = unit ? mk_key_limit(unit->composition.impl, unit->composition.params) : 0;
     for (uint32_t i = 0; i < scenario->threads; i++) {
         actors[i] = (struct mk_actor){.impl = has_instance ? mk_stage.impl : NULL,
                                       .self = has_instance ? mk_stage.self : NULL,
                                       .me = has_instance ? &mk_stage.me[i] : NULL,
                                       .number = i, .threads = scenario->threads, .random = play->random[i],
-                                      .round_random = play->round_random, .shared = shared};
+                                      .round_random = play->round_random, .shared = shared,
+                                      .key_limit = limit};
     }
     memset(shared, 0, scenario->shared_bytes);
 }

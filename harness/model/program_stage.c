@@ -157,8 +157,9 @@ void mk_stage_flush(struct mk_thread *me) {
     const struct mk_impl *impl = mk_stage.impl;
     impl->flush(mk_stage.self, me);
     mk_memory_flush(mk_stage.memory, me);
-    if (!impl->stats || mk_stage.plan->unit->caps & MK_NEVER_FREES) return;
+    if (!impl->stats) return;
     size_t n = impl->stats(mk_stage.self, stats, STATS_MAX);
+    if (mk_stage.plan->unit->caps & MK_NEVER_FREES) return;
     for (size_t i = 0; i < n && i < STATS_MAX; i++) {
         if (strcmp(stats[i].name, "unreclaimed") != 0 || !stats[i].value) continue;
         mk_stage_fail(NULL, NULL, "%" PRIu64 " retired nodes are still there after a flush at quiescence",

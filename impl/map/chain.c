@@ -136,7 +136,8 @@ static uint64_t chain_count(struct mk_map *map) {
 MK_INLINE struct chain_table *chain_next(struct mk_map *map, struct mk_thread *me, struct chain_table *table) {
     mk_link next = mk_protect(map->smr, me, CHAIN_SLOT_NEXT, &table->next);
     /* (4) relaxed-load: of a word we have acquired already. While it says `table`, next is not retired, and was not
-     * before; so this look cannot come too early, once next is announced */
+     * before. Relaxed will do with every reclaimer, though the link that mk_protect looked at never changes: what was
+     * done before a node is let go is seen by all that comes after its protection (reclaim.h), and so by this */
     mk_link current = atomic_load_explicit(&map->table, memory_order_relaxed);
     return current == (mk_link)table ? chain_table_of(next) : NULL;
 }
@@ -165,7 +166,8 @@ MK_INLINE unsigned chain_spare(unsigned a, unsigned b, unsigned c) {
 /* Returns whether `from`, a live link, still names `first`, in a chain that has not moved: point C. */
 MK_INLINE bool chain_linked(MK_ATOMIC(mk_link) *head, MK_ATOMIC(mk_link) *from, mk_link first) {
     /* (5) relaxed-load: finds what was read, and acquired, before, or sends us back. What it finds was so at every
-     * moment since, and answers nobody: points C and D */
+     * moment since, and answers nobody: points C and D. It comes after mk_protect, and that is enough, as with (4):
+     * whoever unlinks what is behind `first` has seen this link changed before */
     mk_link now = atomic_load_explicit(from, memory_order_relaxed);
     if ((now ^ first) & ~CHAIN_FROZEN) return false;
     if (!(now & CHAIN_FROZEN)) return true;

@@ -16,7 +16,7 @@
 static void move_clearing_first(struct mk_map *map, struct mk_thread *me, struct node *copy, unsigned to,
                                 MK_ATOMIC(mk_link) *link) {
     unlink_at(map, me, link);
-    link_to(map, copy, to);
+    LINK_TO(map, copy, to);
     atomic_fetch_add_explicit(&map->moves, 1, memory_order_acq_rel);
 }
 #endif

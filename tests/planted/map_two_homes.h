@@ -54,6 +54,9 @@ struct mk_map {
 #ifndef UNLOCK_BOTH
 #define UNLOCK_BOTH base_unlock_both
 #endif
+#ifndef LINK_TO
+#define LINK_TO base_link_to
+#endif
 struct homes {
     unsigned a, b;
 };
@@ -62,6 +65,7 @@ static void MOVE(struct mk_map *map, struct mk_thread *me, struct node *copy, un
                  MK_ATOMIC(mk_link) *link);
 static void LOCK_BOTH(struct mk_map *map, struct homes homes);
 static void UNLOCK_BOTH(struct mk_map *map, struct homes homes);
+static void LINK_TO(struct mk_map *map, struct node *node, unsigned home);
 
 static struct node *node_of(mk_link link) {
     return (struct node *)link;
@@ -132,7 +136,7 @@ static MK_ATOMIC(mk_link) *link_of(struct mk_map *map, struct homes homes, uint6
 }
 
 /* Puts a node at the head of a bucket. */
-static void link_to(struct mk_map *map, struct node *node, unsigned home) {
+__attribute__((unused)) static void base_link_to(struct mk_map *map, struct node *node, unsigned home) {
     atomic_fetch_or_explicit(&map->used[home / 64], (uint64_t)1 << home % 64, memory_order_acq_rel);
     atomic_store_explicit(&node->next, link_in(&map->head[home]), memory_order_relaxed);
     atomic_store_explicit(&map->head[home], (mk_link)node, memory_order_seq_cst);
@@ -149,7 +153,7 @@ static void unlink_at(struct mk_map *map, struct mk_thread *me, MK_ATOMIC(mk_lin
  * in the new one. */
 __attribute__((unused)) static void base_move(struct mk_map *map, struct mk_thread *me, struct node *copy,
                                               unsigned to, MK_ATOMIC(mk_link) *link) {
-    link_to(map, copy, to);
+    LINK_TO(map, copy, to);
     atomic_fetch_add_explicit(&map->moves, 1, memory_order_acq_rel);
     unlink_at(map, me, link);
 }
@@ -205,7 +209,7 @@ static enum mk_status homes_put(struct mk_map *map, struct mk_thread *me, uint64
         mk_retire(map->smr, me, old, &map->how);
     } else {
         make_room(map, me, homes);
-        link_to(map, fresh, homes.a);
+        LINK_TO(map, fresh, homes.a);
         atomic_fetch_add_explicit(&map->count, 1, memory_order_relaxed);
     }
     UNLOCK_BOTH(map, homes);

@@ -19,6 +19,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -26,9 +27,14 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 
 # Oracles that have but one thread.
 ALONE = {
-    "map": ["model", "growth", "collisions", "batch", "no_memory", "held"],
+    "map": ["model", "growth", "collisions", "scan", "batch", "no_memory", "held"],
     "alloc": ["blocks", "orders", "crumbs", "reset", "reuse", "refusals", "no_memory", "batch"],
     "reclaim": ["model", "batch", "no_memory", "bounded", "held"],
+    "stack": ["model", "growth", "batch", "no_memory", "held"],
+    "list": ["model", "order", "batch", "no_memory", "held"],
+    "queue": ["model", "fill", "batch", "no_memory", "no_room"],
+    "slots": ["model", "batch", "full", "many", "zero", "handles", "no_memory"],
+    "refcount": ["model", "batch", "no_memory", "many", "owners"],
 }
 
 Plant = collections.namedtuple("Plant", "name kind title bug finds rule says flavours pressure single set only")
@@ -145,3 +151,28 @@ def alarm(seen):
     if not any(trial["trials"] for trial in seen.trials):
         return "nothing was tried"
     return None
+
+
+def shown_by(plant, builds):
+    """The builds to hunt it in: that of the finding expected first comes first."""
+    shows = [build for build in builds if build in plant.flavours]
+    if "san/" in plant.rule[0]:
+        shows.sort(key=lambda build: build not in ("tsan", "asan"))
+    natively = [build for build in shows if build != "model"]
+    return shows if "debug" in builds else natively[:1] + [build for build in shows if build == "model"]
+
+
+def quiet_in(builds):
+    """The builds to try the twins in."""
+    return [build for build in builds if "debug" in builds or build in (builds[0], "model")]
+
+
+def needed(build, builds):
+    """The plug-ins that tests/test_planted.py wants of a build, where it has all of these."""
+    names = [plant.name for plant in all_plants() if build in shown_by(plant, builds)]
+    twins = [plant.name + "-twin" for plant in all_plants() if build in quiet_in(builds)]
+    return names + twins
+
+
+if __name__ == "__main__":
+    print(" ".join(needed(sys.argv[1], sys.argv[2:])))

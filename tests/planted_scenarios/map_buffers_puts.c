@@ -1,6 +1,6 @@
 /* map_buffers_puts - a put is kept by its thread, and done when the thread does something else and has the answer.
  *
- * scenario: map_store_buffering map_crossing_changes
+ * scenario: map_store_buffering map_crossing_changes map_changes_far_apart
  * says: neither
  */
 #include "../planted_conformance/map_base.h"

@@ -56,7 +56,7 @@ static enum mk_status outside_remove(struct mk_map *map, struct mk_thread *, uin
 }
 
 MK_MAP(outside, .summary = "std::unordered_map behind one std::mutex", .caps = MK_CONCURRENT | MK_GROWS, .needs = 0,
-       .progress = {MK_BLOCKING, MK_BLOCKING, MK_BLOCKING}, .params = nullptr, .key_limit = 0,
+       .progress = {MK_BLOCKING, MK_BLOCKING, MK_BLOCKING, MK_PROGRESS_UNSTATED}, .params = nullptr, .key_limit = 0,
        .create = outside_create, .destroy = outside_destroy, .thread_enter = nullptr, .thread_exit = nullptr,
        .flush = nullptr, .count = outside_count, .walk = outside_walk, .stats = nullptr, .hold = nullptr,
        .unhold = nullptr, .get = outside_get, .put = outside_put, .remove = outside_remove);

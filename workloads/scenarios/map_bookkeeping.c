@@ -60,5 +60,5 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_bookkeeping, map, .summary = "what puts and removes answered adds up to what is there",
-            .threads = 2, .shared_bytes = sizeof(struct sum), .rounds = 200,
+            .threads = 2, .keys = KEYS, .shared_bytes = sizeof(struct sum), .rounds = 200,
             .shows = {"keys added", "values added"}, .body = body, .after = after, .outcomes = outcomes);

@@ -52,6 +52,6 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_crossing_changes, map,
-            .summary = "change mine, then look at yours: one of two threads finds the other's change", .threads = 2,
-            .capacity = ROOM, .shows = {"saw the change"}, .before = before, .body = body, .after = after,
-            .outcomes = outcomes);
+            .summary = "change mine, then look at yours: one of two threads finds the other's change",
+            .threads = 2, .keys = 2, .capacity = ROOM, .shows = {"saw the change"}, .before = before, .body = body,
+            .after = after, .outcomes = outcomes);

@@ -38,5 +38,5 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_independent_writes, map, .summary = "two readers agree on the order of two puts of different keys",
-            .threads = 4, .shows = {"status of first get", "of second get"}, .instances = 40, .body = body,
-            .after = after, .outcomes = outcomes);
+            .threads = 4, .keys = 2, .shows = {"status of first get", "of second get"}, .instances = 40,
+            .body = body, .after = after, .outcomes = outcomes);

@@ -38,5 +38,5 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_insert_once, map, .summary = "two threads insert one key if it is absent: exactly one wins",
-            .threads = 2, .shows = {"status of insert", "present"}, .skips = skips, .body = body, .after = after,
-            .outcomes = outcomes);
+            .threads = 2, .keys = 1, .shows = {"status of insert", "present"}, .skips = skips, .body = body,
+            .after = after, .outcomes = outcomes);

@@ -44,4 +44,4 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_message_passing, map, .summary = "who sees the second of two puts sees the first", .threads = 2,
-            .shows = {"flag", "data"}, .body = body, .after = after, .outcomes = outcomes);
+            .keys = 2, .shows = {"flag", "data"}, .body = body, .after = after, .outcomes = outcomes);

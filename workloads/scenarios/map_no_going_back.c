@@ -42,5 +42,5 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_no_going_back, map, .summary = "two gets beside a replacement: old or new, in this order",
-            .threads = 2, .shows = {"first get", "second get"}, .before = before, .body = body, .after = after,
-            .outcomes = outcomes);
+            .threads = 2, .keys = 1, .shows = {"first get", "second get"}, .before = before, .body = body,
+            .after = after, .outcomes = outcomes);

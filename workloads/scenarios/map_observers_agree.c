@@ -53,5 +53,5 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_observers_agree, map, .summary = "two replacements of one key, watched by two readers",
-            .threads = 4, .instances = 40, .shows = {"previous, or first get", "second get"}, .before = before,
-            .body = body, .after = after, .outcomes = outcomes);
+            .threads = 4, .keys = 1, .instances = 40, .shows = {"previous, or first get", "second get"},
+            .before = before, .body = body, .after = after, .outcomes = outcomes);

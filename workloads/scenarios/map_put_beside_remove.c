@@ -41,5 +41,5 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_put_beside_remove, map, .summary = "a replacement beside a remove of the same key", .threads = 2,
-            .shows = {"status", "value it met"}, .before = before, .body = body, .after = after,
+            .keys = 1, .shows = {"status", "value it met"}, .before = before, .body = body, .after = after,
             .outcomes = outcomes);

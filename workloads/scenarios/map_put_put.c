@@ -36,5 +36,5 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_put_put, map, .summary = "two puts of one absent key: one inserts, the other replaces it",
-            .threads = 2, .shows = {"status of put", "previous"}, .body = body, .after = after,
+            .threads = 2, .keys = 1, .shows = {"status of put", "previous"}, .body = body, .after = after,
             .outcomes = outcomes);

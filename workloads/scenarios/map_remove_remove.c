@@ -38,5 +38,5 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_remove_remove, map, .summary = "two removes of one key: exactly one takes it", .threads = 2,
-            .shows = {"status of remove", "value"}, .before = before, .body = body, .after = after,
+            .keys = 1, .shows = {"status of remove", "value"}, .before = before, .body = body, .after = after,
             .outcomes = outcomes);

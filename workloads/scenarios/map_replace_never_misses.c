@@ -59,5 +59,5 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_replace_never_misses, map, .summary = "a key that is replaced over and over is never missed",
-            .threads = 2, .rounds = 500, .shows = {"missed", "backwards", "changes seen"}, .before = before,
-            .body = body, .after = after, .outcomes = outcomes);
+            .threads = 2, .keys = KEYS, .rounds = 500, .shows = {"missed", "backwards", "changes seen"},
+            .before = before, .body = body, .after = after, .outcomes = outcomes);

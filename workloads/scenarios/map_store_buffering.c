@@ -29,4 +29,5 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_store_buffering, map, .summary = "put mine, then get yours: one of two threads finds the other's",
-            .threads = 2, .shows = {"status of get"}, .body = body, .after = after, .outcomes = outcomes);
+            .threads = 2, .keys = 2, .shows = {"status of get"}, .body = body, .after = after,
+            .outcomes = outcomes);

@@ -34,5 +34,5 @@ static unsigned after(struct mk_actor *alone, const struct mk_actor *actor) {
 }
 
 MK_SCENARIO(map_updates_add_up, map, .summary = "updates of one key by two threads: none is lost", .threads = 2,
-            .shows = {"updates that found it"}, .skips = skips, .before = before, .body = body, .after = after,
-            .outcomes = outcomes);
+            .keys = 1, .shows = {"updates that found it"}, .skips = skips, .before = before, .body = body,
+            .after = after, .outcomes = outcomes);
