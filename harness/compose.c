@@ -445,7 +445,7 @@ static char *unsound_reason(const struct mk_impl *impl, uint32_t value_bytes) {
         return mk_need_format("has no values of %u bytes", value_bytes);
     }
     if (impl->needs & ~impl->provides & MK_UNLINKED_OK) {
-        return mk_need_format("unsound pair: it walks on from unlinked nodes, which %s does not allow", impl->parts);
+        return mk_need_format("walks on from unlinked nodes, which %s does not allow: an unsound pair", impl->parts);
     }
     return NULL;
 }

@@ -116,7 +116,7 @@ def test_what_is_named_exactly_and_unable_is_status_2(case):
 
 
 def test_unsound_pairs_are_status_2_or_skipped_with_that_reason(case):
-    why = "it walks on from unlinked nodes, which reclaim/hp does not allow"
+    why = "walks on from unlinked nodes, which reclaim/hp does not allow"
     wanted = {"kind": "list", "ops": {"contains": 1.0}, "keys": {"count": 100}}
     named = case.run(case.file("named.json", workload(impls=["list/lazy+reclaim/hp"], **wanted)))
     equal(named.returncode, 2, named.stderr)
