@@ -64,8 +64,7 @@ def main():
     quiet = plants.quiet_in(builds)
     jobs = [(try_plant, p, b) for p in chosen for b in plants.shown_by(p, builds)]
     jobs += [(try_twin, p, b) for p in chosen for b in quiet]
-    natively = [build for build in builds if build != "model"]
-    jobs += [(try_alone, p, b) for p in chosen for b in natively[:1] if p.single == "passes"]
+    jobs += [(try_alone, p, b) for p in chosen for b in plants.alone_in(builds) if p.single == "passes"]
     if not jobs:
         print("ok planted # SKIP there is no build to try")
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:

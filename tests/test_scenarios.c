@@ -155,8 +155,8 @@ static const struct plant also[] = {
     {"planted", "stack_gives_up", "stack_never_misses", "missed", "release debug"},
     {"planted", "stack_store_for_cas", "stack_two_pop_one", "stack_", "release debug"},
     {"planted", "slots_gives_in_two_steps", "slots_two_givers", "both gave it", "release debug"},
-    {"planted", "slots_keeps_generation", "slots_stale_handle", "slots_stale_handle ends in", ""},
-    {"planted", "slots_forgets_magazine", "slots_threads_leave", "slots_threads_leave ends in", ""},
+    {"planted", "slots_keeps_generation", "slots_stale_handle", "slots_stale_handle ends in", "release debug"},
+    {"planted", "slots_forgets_magazine", "slots_threads_leave", "slots_threads_leave ends in", "release debug"},
 };
 
 static void read_plant(struct plant *plant, const char *file) {

@@ -3,7 +3,7 @@
  * bug:       a tower is freed while it is linked at an upper level, or about to be
  * finds:     shared | owned | stable | births | history | map_*
  * rule:      ?san/heap-use-after-free | lsan/leak | tsan/data-race | ?san/segv | ?san/bus | crash | hang | oracle
- * flavours:  release debug tsan asan model
+ * flavours:  release debug model
  * pressure:  any
  * single:    passes
  */

@@ -167,9 +167,15 @@ def quiet_in(builds):
     return [build for build in builds if "debug" in builds or build in (builds[0], "model")]
 
 
+def alone_in(builds):
+    """The builds to try with the oracles of one thread."""
+    return [build for build in builds if build != "model"][:1]
+
+
 def needed(build, builds):
     """The plug-ins that tests/test_planted.py wants of a build, where it has all of these."""
-    names = [plant.name for plant in all_plants() if build in shown_by(plant, builds)]
+    names = [plant.name for plant in all_plants()
+             if build in shown_by(plant, builds) or build in alone_in(builds) and plant.single == "passes"]
     twins = [plant.name + "-twin" for plant in all_plants() if build in quiet_in(builds)]
     return names + twins
 
