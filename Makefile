@@ -65,11 +65,14 @@ fuzzers :=
 stubs :=
 endif
 # Of the planted bugs, make check builds those that it hunts in this flavour (PLANTED names the builds it has); else all.
-planted = $(if $(PLANTED),$(patsubst %,$(B)/tests/planted/%.so,$(shell $(PYTHON) tests/planted/plants.py $(FLAVOUR) $(PLANTED))),$(patsubst \
-  %.c,$(B)/%.so,$(wildcard tests/planted/*.c)) $(patsubst %.c,$(B)/%-twin.so,$(wildcard tests/planted/*.c)))
-hunted := $(planted)
+ifdef PLANTED
+hunted := $(patsubst %,$(B)/tests/planted/%.so,$(shell $(PYTHON) tests/planted/plants.py $(FLAVOUR) $(PLANTED)))
+else
+hunted := $(foreach p,$(patsubst %.c,$(B)/%,$(wildcard tests/planted/*.c)),$(p).so $(p)-twin.so)
+endif
 twins := $(filter %-twin.so,$(hunted))
-plants := $(patsubst %.c,$(B)/%.so,$(wildcard tests/planted_*/*.c $(if $(model),tests/model/plugins/*.c))) $(filter-out $(twins),$(hunted))
+plants := $(filter-out $(twins),$(hunted)) $(patsubst %.c,$(B)/%.so,$(wildcard tests/planted_*/*.c \
+  $(if $(model),tests/model/plugins/*.c)))
 comma := ,
 so := $(B)/so/$(subst /,-,$(IMPL)).so
 
@@ -121,7 +124,7 @@ check: ## every test; T=name picks some, FLAVOURS="release model" the builds
 check-all: ## as check, and the debug flavour, a build by clang, one for aarch64, and 10^5 schedules of each oracle
 	+@$(submake) all tests CC=clang B=build/clang
 	+@! command -v $(CROSS)-gcc >/dev/null || $(submake) cross
-	+@CROSS=$(CROSS) SCHEDULES=100000 MK_LITMUS_SCHEDULES=200000 MK_TEST_LIMIT_S=2400 $(submake) check \
+	+@CROSS=$(CROSS) SCHEDULES=100000 MK_LITMUS_SCHEDULES=200000 MK_CONFORM_EFFORT=250 MK_TEST_LIMIT_S=2400 $(submake) check \
 	  FLAVOURS='release debug asan tsan model' BUILDS='release debug asan tsan model clang'
 cross: ## what conformance needs, for aarch64, without libraries: build/aarch64/tests/alone (scripts/setup cross)
 	+@$(submake) build/aarch64/tests/alone CC=$(CROSS)-gcc AR=$(CROSS)-ar B=build/aarch64 packages= WITH_PAPI=0

@@ -3,7 +3,7 @@
  *   MK_CONFORM_IMPL=map/x   only compositions whose label has this in it
  *   MK_CONFORM_CASE=name    only this case
  *   MK_CONFORM_SEED=N       another seed (default 1)
- *   MK_CONFORM_EFFORT=P     operations in percent of the usual
+ *   MK_CONFORM_EFFORT=P     operations in percent of what this build usually does
  *   MK_CONFORM_TIMES=1      says how long each case took, in seconds
  */
 #include "test.h"
@@ -74,7 +74,8 @@ static void conform_kind(const struct mk_kind *kind) {
         return;
     }
     config.seed = strtoull(setting("MK_CONFORM_SEED", "1"), NULL, 0);
-    if (getenv("MK_CONFORM_EFFORT")) config.effort_percent = (uint32_t)atoi(getenv("MK_CONFORM_EFFORT"));
+    config.effort_percent *= (uint32_t)strtoul(setting("MK_CONFORM_EFFORT", "100"), NULL, 10);
+    config.effort_percent = config.effort_percent > 100 ? config.effort_percent / 100 : 1;
     if (mk_conform_list(kind->name, &list, &n, &err)) {
         mk_test_fail(__FILE__, __LINE__, "%s", err.text);
         return;

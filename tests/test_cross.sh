@@ -20,7 +20,7 @@ if [ ! -x "$alone" ]; then
     finish
 fi
 on_aarch64() {
-    MK_CONFORM_EFFORT=2 qemu-aarch64 -L "$root" "$alone" "$@"
+    MK_CONFORM_EFFORT=5 qemu-aarch64 -L "$root" "$alone" "$@"
 }
 is_of_it() {
     readelf -h "$alone" | grep -q AArch64

@@ -84,7 +84,6 @@ struct lines_head {
 /* Of one thread, which alone writes it. */
 struct lines_line {
     MK_ATOMIC(uint64_t) count; /* keys it added less keys it removed, modulo 2^64 */
-    MK_ATOMIC(uint64_t) restarts;
     uint32_t changes;
 } MK_ALIGNED(MK_CACHE_LINE);
 
@@ -406,8 +405,7 @@ static inline bool lines_find(struct mk_map *map, const struct lines_home *home,
 }
 
 /* The key is not in its home, or somebody was at it. */
-static MK_NOINLINE bool lines_get_slowly(struct mk_map *map, struct mk_thread *me, uint64_t key, uint64_t hash,
-                                         mk_value *value) {
+static MK_NOINLINE bool lines_get_slowly(struct mk_map *map, uint64_t key, uint64_t hash, mk_value *value) {
     for (unsigned spins = 0;;) {
         uint64_t word = lines_look(map);
         struct lines_home home = lines_home(map, word, hash);
@@ -423,7 +421,6 @@ static MK_NOINLINE bool lines_get_slowly(struct mk_map *map, struct mk_thread *m
             if (hit) value->word[0] = found;
             return hit;
         }
-        lines_add(&map->line[me->id].restarts, 1);
     }
 }
 
@@ -431,6 +428,7 @@ static MK_NOINLINE bool lines_get_slowly(struct mk_map *map, struct mk_thread *m
  * LIN get miss, contains miss: the same. For both the shape is still the one that led there. */
 MK_TIMED bool lines_get(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_value *value) {
     uint64_t hash = mk_hash(key, map->seed), word = lines_look(map);
+    (void)me;
     const struct lines_bucket *home = lines_home(map, word, hash).bucket;
     __builtin_prefetch(&home->pair[LINES_PAIRS - 1]); /* the second line, which every other hit wants */
     uint64_t meta = lines_meta(home), match = lines_match(lines_read(&home->tags), lines_tag(hash));
@@ -440,8 +438,8 @@ MK_TIMED bool lines_get(struct mk_map *map, struct mk_thread *me, uint64_t key, 
     uint64_t hit = (found == key) & (match != 0);
     uint64_t changed = (lines_meta_again(home) ^ meta) | (meta & LINES_LOCK) | (lines_look(map) ^ word);
     uint64_t elsewhere = (match & (match - 1)) | (meta & (LINES_AWAY_ALL | LINES_EXTRA));
-    if (MK_UNLIKELY(changed | (elsewhere & (hit - 1)))) return lines_get_slowly(map, me, key, hash, value);
-    value->word[0] ^= (value->word[0] ^ read) & -hit;
+    if (MK_UNLIKELY(changed | (elsewhere & (hit - 1)))) return lines_get_slowly(map, key, hash, value);
+    value->word[0] ^= (value->word[0] ^ read) & -hit; /* what it was, where there is none */
     return hit;
 }
 
@@ -1101,11 +1099,7 @@ static int lines_create(struct mk_map **out, struct mk_mem *mem, const struct mk
 }
 
 static size_t lines_stats(struct mk_map *map, struct mk_stat *out, size_t room) {
-    uint64_t restarts = 0;
-    for (uint32_t i = 0; i < map->threads_max; i++) restarts += lines_sum(&map->line[i].restarts);
-    const struct mk_stat stats[] = {{"restarts", restarts},
-                                    {"spreads", lines_sum(&map->spreads)},
-                                    {"list_nodes", lines_sum(&map->extras)}};
+    const struct mk_stat stats[] = {{"spreads", lines_sum(&map->spreads)}, {"list_nodes", lines_sum(&map->extras)}};
     size_t n = sizeof stats / sizeof *stats;
     memcpy(out, stats, (room < n ? room : n) * sizeof *stats);
     return n;
