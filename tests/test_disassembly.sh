@@ -60,6 +60,8 @@ for kind in map hash reclaim refcount slots; do
     units $kind >"$scratch/units"
     while IFS='	' read -r object source flags; do
         for compiler in $compilers; do
+            # What other parts make of it one compiler shows as well as two.
+            case $compiler,$object in clang,*+*) continue ;; esac
             check "no calls through pointers: $object, $compiler" look $kind "$compiler" "$source" "$flags"
         done
     done <"$scratch/units"

@@ -154,30 +154,37 @@ def alarm(seen):
 
 
 def shown_by(plant, builds):
-    """The builds to hunt it in: that of the finding expected first comes first."""
+    """The builds to hunt it in. Where there is a debug build, every one that shows it; else one in which it is found
+    whatever else the PUs do: that of the sanitizer that is to say it, the first one of what one thread shows, else the
+    model flavour."""
     shows = [build for build in builds if build in plant.flavours]
+    if "debug" in builds:
+        return shows
     if "san/" in plant.rule[0]:
         shows.sort(key=lambda build: build not in ("tsan", "asan"))
-    natively = [build for build in shows if build != "model"]
-    return shows if "debug" in builds else natively[:1] + [build for build in shows if build == "model"]
+    elif plant.single == "passes":
+        shows.sort(key=lambda build: build != "model")
+    return shows[:1]
 
 
-def quiet_in(builds):
-    """The builds to try the twins in."""
-    return [build for build in builds if "debug" in builds or build in (builds[0], "model")]
+def quiet_in(plant, builds):
+    """The builds to try its twin in: that of the hunt, or the first one where only sanitizers say something."""
+    if "debug" in builds:
+        return builds
+    return [build if build in (builds[0], "model") else builds[0] for build in shown_by(plant, builds)]
 
 
-def alone_in(builds):
-    """The builds to try with the oracles of one thread."""
-    return [build for build in builds if build != "model"][:1]
+def alone_in(plant, builds):
+    """The builds to try it in with the oracles of one thread."""
+    natively = [build for build in builds if build != "model"][:1] if plant.single == "passes" else []
+    return natively if "debug" in builds else [build for build in natively if build in shown_by(plant, builds)]
 
 
 def needed(build, builds):
     """The plug-ins that tests/test_planted.py wants of a build, where it has all of these."""
     names = [plant.name for plant in all_plants()
-             if build in shown_by(plant, builds) or build in alone_in(builds) and plant.single == "passes"]
-    twins = [plant.name + "-twin" for plant in all_plants() if build in quiet_in(builds)]
-    return names + twins
+             if build in shown_by(plant, builds) or build in alone_in(plant, builds)]
+    return names + [plant.name + "-twin" for plant in all_plants() if build in quiet_in(plant, builds)]
 
 
 if __name__ == "__main__":

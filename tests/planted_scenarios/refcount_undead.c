@@ -2,6 +2,7 @@
  *
  * scenario: refcount_upgrade_beside_drop
  * says: torn
+ * flavours: release debug asan
  */
 #define DROP careful_drop
 #define UPGRADE undead_upgrade
