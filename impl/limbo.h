@@ -219,4 +219,54 @@ static MK_NOINLINE void mk_limbo_hand_over(struct mk_limbo *to, struct mk_limbo 
     from->count = from->bytes = 0;
 }
 
+/* ---- by age, for reclaimers that count epochs ----------------------------------------------- */
+
+#define MK_LIMBO_AGES 4 /* ready, and the three youngest epochs */
+
+struct mk_aged_limbo {
+    struct mk_limbo nodes;
+    uint64_t epoch;              /* of the youngest nodes */
+    uint64_t age[MK_LIMBO_AGES]; /* nodes by age, from the oldest on; age[0] may be freed */
+};
+
+/* Lets nodes age to how they look from `epoch`. */
+MK_INLINE void mk_aged_grow_old(struct mk_aged_limbo *limbo, uint64_t epoch) {
+    if (MK_LIKELY(epoch <= limbo->epoch)) return;
+    for (uint64_t i = epoch - limbo->epoch; i && limbo->nodes.count > limbo->age[0]; i--) {
+        limbo->age[0] += limbo->age[1];
+        for (unsigned age = 1; age + 1 < MK_LIMBO_AGES; age++) limbo->age[age] = limbo->age[age + 1];
+        limbo->age[MK_LIMBO_AGES - 1] = 0;
+    }
+    limbo->epoch = epoch;
+}
+
+/* Takes in one node, retired in that epoch or an older one, within the room there is. */
+MK_INLINE void mk_aged_file(struct mk_aged_limbo *limbo, uint64_t epoch, void *node, const struct mk_retire *how) {
+    mk_aged_grow_old(limbo, epoch);
+    mk_limbo_file(&limbo->nodes, node, how);
+    limbo->age[MK_LIMBO_AGES - 1]++;
+}
+
+/* Frees up to n ready nodes; there are some. */
+MK_INLINE void mk_aged_free_ready(struct mk_aged_limbo *limbo, struct mk_mem *mem, struct mk_thread *me, uint64_t n) {
+    if (n > limbo->age[0]) n = limbo->age[0];
+    limbo->age[0] -= n;
+    mk_limbo_free_oldest(&limbo->nodes, mem, me, n);
+}
+
+/* Frees all nodes, whatever their age, and the chunks. */
+MK_INLINE void mk_aged_empty(struct mk_aged_limbo *limbo, struct mk_mem *mem, struct mk_thread *me) {
+    memset(limbo->age, 0, sizeof limbo->age);
+    mk_limbo_empty(&limbo->nodes, mem, me);
+}
+
+/* `to` takes all nodes of `from`, which has some, as young as the youngest of either. */
+MK_INLINE void mk_aged_hand_over(struct mk_aged_limbo *to, struct mk_aged_limbo *from, struct mk_mem *mem,
+                                 struct mk_thread *me) {
+    mk_aged_grow_old(to, from->epoch);
+    to->age[MK_LIMBO_AGES - 1] += from->nodes.count;
+    mk_limbo_hand_over(&to->nodes, &from->nodes, mem, me);
+    memset(from->age, 0, sizeof from->age);
+}
+
 #endif

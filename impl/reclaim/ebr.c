@@ -29,40 +29,17 @@
  *             bound. Freeing is done by threads that change something; what a thread leaves behind is freed by
  *             the others, or by flush.
  */
+#include "../limbo.h"
 #include "../reclaim.h"
 
 #include <pthread.h>
 
-#define EBR_CHUNK_NODES MK_TUNE(255, 3) /* a chunk fills a page */
-#define EBR_AGES 4 /* ready, and the three youngest epochs */
 #define EBR_PERIOD MK_TUNE(64, 1) /* retirements and births of a thread between its attempts to end the epoch */
 #define EBR_STEP 2 /* ready nodes freed with each of these: more than come, so they run out */
 
-struct ebr_retired {
-    void *node;
-    const struct mk_retire *how;
-};
-
-struct ebr_chunk {
-    struct ebr_chunk *next;
-    uint32_t first, end; /* in use are those from first to before end */
-    struct ebr_retired retired[EBR_CHUNK_NODES];
-};
-
-/* Retired nodes in the order they came. One thread at a time works on it. */
-struct ebr_limbo {
-    struct ebr_chunk *oldest, *newest;
-    struct ebr_chunk *spare;
-    uint64_t room;          /* nodes it can take without new memory */
-    uint64_t epoch;         /* of the youngest nodes */
-    uint64_t age[EBR_AGES]; /* nodes by age, from the oldest on; age[0] may be freed */
-    uint64_t count, bytes;  /* of them all */
-    MK_ATOMIC(uint64_t) retired, freed, peak, peak_bytes; /* the owner writes, stats reads */
-};
-
 struct ebr_record {
     MK_ATOMIC(uint64_t) announced; /* 2 * epoch + 1 inside a section, 0 outside */
-    struct ebr_limbo limbo MK_ALIGNED(MK_CACHE_LINE);
+    struct mk_aged_limbo limbo MK_ALIGNED(MK_CACHE_LINE);
     uint32_t since; /* retirements, and births while something is in limbo, since the last ebr_collect */
 } MK_ALIGNED(2 * MK_CACHE_LINE);
 
@@ -74,155 +51,16 @@ struct mk_reclaim {
     MK_ATOMIC(uint32_t) ids;  /* every thread that ever entered has an id below */
     MK_ATOMIC(bool) orphaned; /* orphans holds something */
     pthread_mutex_t orphans_lock;
-    struct ebr_limbo orphans;
+    struct mk_aged_limbo orphans;
 };
-
-/* ---- limbo ---------------------------------------------------------------------------------- */
-
-/* One thread at a time works on a limbo: no update is lost, though it is no read-modify-write. */
-static inline void ebr_add(MK_ATOMIC(uint64_t) *counter, uint64_t n) {
-    /* (1) relaxed-load: of a counter of our own */
-    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
-    /* (2) relaxed-store: statistics, nobody orders on it */
-    atomic_store_explicit(counter, now + n, memory_order_relaxed);
-}
-
-static inline void ebr_raise(MK_ATOMIC(uint64_t) *peak, uint64_t now) {
-    /* (3) relaxed-load: of a counter of our own */
-    uint64_t highest = atomic_load_explicit(peak, memory_order_relaxed);
-    /* (4) relaxed-store: statistics, nobody orders on it */
-    if (now > highest) atomic_store_explicit(peak, now, memory_order_relaxed);
-}
-
-static void ebr_chunk_free(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_chunk *chunk) {
-    mk_mem_free(smr->mem, me, chunk, sizeof *chunk, MK_CACHE_LINE);
-}
-
-/* Makes room for n nodes. False: no memory; what room it made stays. */
-static MK_NOINLINE bool ebr_make_room(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_limbo *limbo,
-                                      uint64_t n) {
-    while (limbo->room < n) {
-        struct ebr_chunk *chunk = mk_mem_alloc(smr->mem, me, sizeof *chunk, MK_CACHE_LINE);
-        if (!chunk) return false;
-        chunk->next = limbo->spare;
-        limbo->spare = chunk;
-        limbo->room += EBR_CHUNK_NODES;
-    }
-    return true;
-}
-
-/* Appends a spare chunk. There is one: room was reserved. */
-static struct ebr_chunk *ebr_extend(struct ebr_limbo *limbo) {
-    struct ebr_chunk *chunk = limbo->spare;
-    limbo->spare = chunk->next;
-    chunk->next = NULL;
-    chunk->first = chunk->end = 0;
-    if (limbo->newest) {
-        limbo->newest->next = chunk;
-    } else {
-        limbo->oldest = chunk;
-    }
-    limbo->newest = chunk;
-    return chunk;
-}
-
-static inline void ebr_file(struct ebr_limbo *limbo, void *node, const struct mk_retire *how) {
-    struct ebr_chunk *chunk = limbo->newest;
-    if (MK_UNLIKELY(!chunk || chunk->end == EBR_CHUNK_NODES)) chunk = ebr_extend(limbo);
-    chunk->retired[chunk->end++] = (struct ebr_retired){node, how};
-    limbo->room--;
-    limbo->age[EBR_AGES - 1]++;
-    limbo->count++;
-    limbo->bytes += how->bytes;
-    ebr_add(&limbo->retired, 1);
-    ebr_raise(&limbo->peak, limbo->count);
-    ebr_raise(&limbo->peak_bytes, limbo->bytes);
-}
-
-/* Takes the oldest node out; there is one. An emptied chunk becomes room again, or goes. */
-static struct ebr_retired ebr_take(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_limbo *limbo) {
-    struct ebr_chunk *chunk = limbo->oldest;
-    struct ebr_retired oldest = chunk->retired[chunk->first++];
-    limbo->age[0]--;
-    limbo->count--;
-    limbo->bytes -= oldest.how->bytes;
-    if (chunk->first < chunk->end) return oldest;
-    if (chunk == limbo->newest) {
-        limbo->room += chunk->end;
-        chunk->first = chunk->end = 0;
-        return oldest;
-    }
-    limbo->oldest = chunk->next;
-    if (limbo->room < EBR_CHUNK_NODES) {
-        chunk->next = limbo->spare;
-        limbo->spare = chunk;
-        limbo->room += EBR_CHUNK_NODES;
-    } else {
-        ebr_chunk_free(smr, me, chunk);
-    }
-    return oldest;
-}
-
-/* Frees up to n ready nodes. Out of line: the calls that free nodes stay out of the operation. */
-static MK_NOINLINE void ebr_free_ready(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_limbo *limbo,
-                                       uint64_t n) {
-    if (n > limbo->age[0]) n = limbo->age[0];
-    ebr_add(&limbo->freed, n);
-    for (; n; n--) {
-        struct ebr_retired retired = ebr_take(smr, me, limbo);
-        mk_retire_now(retired.how, me, retired.node);
-    }
-}
-
-/* Lets nodes age to how they look from `epoch`. */
-static inline void ebr_grow_old(struct ebr_limbo *limbo, uint64_t epoch) {
-    if (MK_LIKELY(epoch <= limbo->epoch)) return;
-    for (uint64_t i = epoch - limbo->epoch; i && limbo->count > limbo->age[0]; i--) {
-        limbo->age[0] += limbo->age[1];
-        for (unsigned age = 1; age + 1 < EBR_AGES; age++) limbo->age[age] = limbo->age[age + 1];
-        limbo->age[EBR_AGES - 1] = 0;
-    }
-    limbo->epoch = epoch;
-}
-
-/* Frees all nodes, whatever their age, and the chunks. */
-static void ebr_empty(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_limbo *limbo) {
-    memset(limbo->age, 0, sizeof limbo->age);
-    limbo->age[0] = limbo->count;
-    ebr_free_ready(smr, me, limbo, limbo->age[0]);
-    if (limbo->newest) ebr_chunk_free(smr, me, limbo->newest);
-    for (struct ebr_chunk *chunk = limbo->spare, *next; chunk; chunk = next) {
-        next = chunk->next;
-        ebr_chunk_free(smr, me, chunk);
-    }
-    limbo->oldest = limbo->newest = limbo->spare = NULL;
-    limbo->room = 0;
-}
 
 /* ---- threads that leave --------------------------------------------------------------------- */
 
-/* The orphans take all nodes of `from`, as young as the youngest of either. */
-static void ebr_bequeath(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_limbo *from) {
-    struct ebr_limbo *to = &smr->orphans;
-    if (!from->count) return;
+/* The orphans take all nodes of `from`. */
+static void ebr_bequeath(struct mk_reclaim *smr, struct mk_thread *me, struct mk_aged_limbo *from) {
+    if (!from->nodes.count) return;
     pthread_mutex_lock(&smr->orphans_lock);
-    ebr_grow_old(to, from->epoch);
-    if (to->count) {
-        to->newest->next = from->oldest;
-    } else {
-        if (to->newest) ebr_chunk_free(smr, me, to->newest);
-        to->oldest = from->oldest;
-    }
-    to->newest = from->newest;
-    to->age[EBR_AGES - 1] += from->count;
-    to->count += from->count;
-    to->bytes += from->bytes;
-    ebr_raise(&to->peak, to->count);
-    ebr_raise(&to->peak_bytes, to->bytes);
-    from->room -= EBR_CHUNK_NODES - from->newest->end;
-    from->oldest = from->newest = NULL;
-    from->count = from->bytes = 0;
-    memset(from->age, 0, sizeof from->age);
+    mk_aged_hand_over(&smr->orphans, from, smr->mem, me);
     /* (5) relaxed-store: only says that a look behind the mutex pays */
     atomic_store_explicit(&smr->orphaned, true, memory_order_relaxed);
     pthread_mutex_unlock(&smr->orphans_lock);
@@ -233,10 +71,10 @@ static void ebr_adopt(struct mk_reclaim *smr, struct mk_thread *me, uint64_t epo
     /* (6) relaxed-load: a hint; what is behind the mutex is ordered by it */
     if (MK_LIKELY(!atomic_load_explicit(&smr->orphaned, memory_order_relaxed))) return;
     if (pthread_mutex_trylock(&smr->orphans_lock)) return;
-    ebr_grow_old(&smr->orphans, epoch);
-    ebr_free_ready(smr, me, &smr->orphans, (uint64_t)EBR_STEP * EBR_PERIOD);
+    mk_aged_grow_old(&smr->orphans, epoch);
+    mk_aged_free_ready(&smr->orphans, smr->mem, me, (uint64_t)EBR_STEP * EBR_PERIOD);
     /* (7) relaxed-store: as (5) */
-    atomic_store_explicit(&smr->orphaned, smr->orphans.count != 0, memory_order_relaxed);
+    atomic_store_explicit(&smr->orphaned, smr->orphans.nodes.count != 0, memory_order_relaxed);
     pthread_mutex_unlock(&smr->orphans_lock);
 }
 
@@ -267,14 +105,14 @@ static uint64_t ebr_advance(struct mk_reclaim *smr) {
 static MK_NOINLINE void ebr_collect(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_record *my) {
     uint64_t epoch = ebr_advance(smr);
     my->since = 0;
-    ebr_grow_old(&my->limbo, epoch);
+    mk_aged_grow_old(&my->limbo, epoch);
     ebr_adopt(smr, me, epoch);
 }
 
 /* Now and then ends the epoch and looks after the orphans; frees what is ready. Inside sections or outside. */
 static inline void ebr_work_off(struct mk_reclaim *smr, struct mk_thread *me, struct ebr_record *my) {
     if (MK_UNLIKELY(++my->since >= EBR_PERIOD)) ebr_collect(smr, me, my);
-    if (my->limbo.age[0]) ebr_free_ready(smr, me, &my->limbo, EBR_STEP);
+    if (my->limbo.age[0]) mk_aged_free_ready(&my->limbo, smr->mem, me, EBR_STEP);
 }
 
 static inline void ebr_enter(struct mk_reclaim *smr, struct mk_thread *me) {
@@ -306,8 +144,8 @@ static inline mk_link ebr_protect(struct mk_reclaim *smr, struct mk_thread *me, 
 }
 
 static inline bool ebr_reserve(struct mk_reclaim *smr, struct mk_thread *me, unsigned n) {
-    struct ebr_limbo *limbo = &smr->record[me->id].limbo;
-    return MK_LIKELY(limbo->room >= n) || ebr_make_room(smr, me, limbo, n);
+    struct mk_limbo *nodes = &smr->record[me->id].limbo.nodes;
+    return MK_LIKELY(nodes->room >= n) || mk_limbo_make_room(nodes, smr->mem, me, n);
 }
 
 static inline void ebr_retire(struct mk_reclaim *smr, struct mk_thread *me, void *node,
@@ -315,8 +153,7 @@ static inline void ebr_retire(struct mk_reclaim *smr, struct mk_thread *me, void
     struct ebr_record *my = &smr->record[me->id];
     /* (17) relaxed-load: our own word */
     uint64_t epoch = atomic_load_explicit(&my->announced, memory_order_relaxed) >> 1;
-    ebr_grow_old(&my->limbo, epoch);
-    ebr_file(&my->limbo, node, how);
+    mk_aged_file(&my->limbo, epoch, node, how);
     ebr_work_off(smr, me, my);
 }
 
@@ -324,14 +161,14 @@ static inline void ebr_retire(struct mk_reclaim *smr, struct mk_thread *me, void
 static inline void ebr_birth(struct mk_reclaim *smr, struct mk_thread *me, void *node) {
     struct ebr_record *my = &smr->record[me->id];
     (void)node;
-    if (my->limbo.count) ebr_work_off(smr, me, my);
+    if (my->limbo.nodes.count) ebr_work_off(smr, me, my);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
 static void ebr_flush(struct mk_reclaim *smr, struct mk_thread *me) {
-    for (uint32_t i = 0; i < smr->threads_max; i++) ebr_empty(smr, me, &smr->record[i].limbo);
-    ebr_empty(smr, me, &smr->orphans);
+    for (uint32_t i = 0; i < smr->threads_max; i++) mk_aged_empty(&smr->record[i].limbo, smr->mem, me);
+    mk_aged_empty(&smr->orphans, smr->mem, me);
 }
 
 static void ebr_destroy(struct mk_reclaim *smr) {
@@ -373,19 +210,10 @@ static void ebr_thread_exit(struct mk_reclaim *smr, struct mk_thread *me) {
 }
 
 static size_t ebr_stats(struct mk_reclaim *smr, struct mk_stat *out, size_t room) {
-    uint64_t retired = 0, freed = 0, peak = 0, peak_bytes = 0;
-    for (uint32_t i = 0; i <= smr->threads_max; i++) {
-        struct ebr_limbo *limbo = i < smr->threads_max ? &smr->record[i].limbo : &smr->orphans;
-        /* (19) relaxed-load: statistics */
-        freed += atomic_load_explicit(&limbo->freed, memory_order_relaxed);
-        /* (20) relaxed-load: statistics */
-        retired += atomic_load_explicit(&limbo->retired, memory_order_relaxed);
-        /* (21) relaxed-load: statistics */
-        peak += atomic_load_explicit(&limbo->peak, memory_order_relaxed);
-        /* (22) relaxed-load: statistics */
-        peak_bytes += atomic_load_explicit(&limbo->peak_bytes, memory_order_relaxed);
-    }
-    return mk_reclaim_report(retired, freed, peak, peak_bytes, out, room);
+    struct mk_limbo_sums sums = {0, 0, 0, 0};
+    for (uint32_t i = 0; i < smr->threads_max; i++) mk_limbo_add_sums(&smr->record[i].limbo.nodes, &sums);
+    mk_limbo_add_sums(&smr->orphans.nodes, &sums);
+    return mk_reclaim_report(sums.retired, sums.freed, sums.peak, sums.peak_bytes, out, room);
 }
 
 MK_RECLAIM(ebr, .summary = "three-epoch reclamation, freed a few at a time", .caps = MK_DEFAULT | MK_UNLINKED_OK,

@@ -42,24 +42,16 @@
 
 #include <pthread.h>
 
-#define QSBR_AGES 4 /* ready, and the three youngest epochs */
 #define QSBR_PERIOD MK_TUNE(64, 1) /* retirements and births of a thread between its attempts to end the epoch */
 #define QSBR_PATIENCE MK_TUNE(4, 4) /* attempts before who has not come by is asked, behind a heavy fence */
 #define QSBR_STEP 2 /* ready nodes freed with each of these: more than come, so they run out */
 #define QSBR_INSIDE ((uint64_t)1)
 #define QSBR_GONE UINT64_MAX /* said a later epoch than there will ever be */
 
-/* One thread at a time works on it. */
-struct qsbr_limbo {
-    struct mk_limbo nodes;
-    uint64_t epoch;          /* of the youngest nodes */
-    uint64_t age[QSBR_AGES]; /* nodes by age, from the oldest on; age[0] may be freed */
-};
-
 struct qsbr_record {
     MK_ATOMIC(uint64_t) said; /* 2 * epoch found at the last leave, + QSBR_INSIDE */
     uint64_t quiet;           /* the same without QSBR_INSIDE, the owner's */
-    struct qsbr_limbo limbo MK_ALIGNED(MK_CACHE_LINE);
+    struct mk_aged_limbo limbo MK_ALIGNED(MK_CACHE_LINE);
     uint32_t since;  /* retirements, and births while something is in limbo, since the last qsbr_collect */
     uint32_t failed; /* attempts to end the epoch since the last heavy fence */
 } MK_ALIGNED(2 * MK_CACHE_LINE);
@@ -73,45 +65,15 @@ struct mk_reclaim {
     MK_ATOMIC(uint32_t) ids;  /* every thread that ever entered has an id below */
     MK_ATOMIC(bool) orphaned; /* orphans holds something */
     pthread_mutex_t orphans_lock;
-    struct qsbr_limbo orphans;
+    struct mk_aged_limbo orphans;
 };
-
-/* ---- limbo ---------------------------------------------------------------------------------- */
-
-/* Lets nodes age to how they look from `epoch`. */
-static inline void qsbr_grow_old(struct qsbr_limbo *limbo, uint64_t epoch) {
-    if (MK_LIKELY(epoch <= limbo->epoch)) return;
-    for (uint64_t i = epoch - limbo->epoch; i && limbo->nodes.count > limbo->age[0]; i--) {
-        limbo->age[0] += limbo->age[1];
-        for (unsigned age = 1; age + 1 < QSBR_AGES; age++) limbo->age[age] = limbo->age[age + 1];
-        limbo->age[QSBR_AGES - 1] = 0;
-    }
-    limbo->epoch = epoch;
-}
-
-/* Frees up to n ready nodes; there are some. */
-static inline void qsbr_free_ready(struct mk_reclaim *smr, struct mk_thread *me, struct qsbr_limbo *limbo,
-                                   uint64_t n) {
-    if (n > limbo->age[0]) n = limbo->age[0];
-    limbo->age[0] -= n;
-    mk_limbo_free_oldest(&limbo->nodes, smr->mem, me, n);
-}
-
-static void qsbr_empty(struct mk_reclaim *smr, struct mk_thread *me, struct qsbr_limbo *limbo) {
-    memset(limbo->age, 0, sizeof limbo->age);
-    mk_limbo_empty(&limbo->nodes, smr->mem, me);
-}
 
 /* ---- threads that leave --------------------------------------------------------------------- */
 
 /* The orphans take all nodes of `from`, as young as the youngest of either. */
-static void qsbr_bequeath(struct mk_reclaim *smr, struct mk_thread *me, struct qsbr_limbo *from) {
-    struct qsbr_limbo *to = &smr->orphans;
+static void qsbr_bequeath(struct mk_reclaim *smr, struct mk_thread *me, struct mk_aged_limbo *from) {
     pthread_mutex_lock(&smr->orphans_lock);
-    qsbr_grow_old(to, from->epoch);
-    to->age[QSBR_AGES - 1] += from->nodes.count;
-    mk_limbo_hand_over(&to->nodes, &from->nodes, smr->mem, me);
-    memset(from->age, 0, sizeof from->age);
+    mk_aged_hand_over(&smr->orphans, from, smr->mem, me);
     /* (1) relaxed-store: only says that a look behind the mutex pays */
     atomic_store_explicit(&smr->orphaned, true, memory_order_relaxed);
     pthread_mutex_unlock(&smr->orphans_lock);
@@ -122,8 +84,8 @@ static void qsbr_adopt(struct mk_reclaim *smr, struct mk_thread *me, uint64_t ep
     /* (2) relaxed-load: a hint; what is behind the mutex is ordered by it */
     if (MK_LIKELY(!atomic_load_explicit(&smr->orphaned, memory_order_relaxed))) return;
     if (pthread_mutex_trylock(&smr->orphans_lock)) return;
-    qsbr_grow_old(&smr->orphans, epoch);
-    qsbr_free_ready(smr, me, &smr->orphans, (uint64_t)QSBR_STEP * QSBR_PERIOD);
+    mk_aged_grow_old(&smr->orphans, epoch);
+    mk_aged_free_ready(&smr->orphans, smr->mem, me, (uint64_t)QSBR_STEP * QSBR_PERIOD);
     /* (3) relaxed-store: as (1) */
     atomic_store_explicit(&smr->orphaned, smr->orphans.nodes.count != 0, memory_order_relaxed);
     pthread_mutex_unlock(&smr->orphans_lock);
@@ -171,14 +133,14 @@ static uint64_t qsbr_advance(struct mk_reclaim *smr, struct qsbr_record *my) {
 static MK_NOINLINE void qsbr_collect(struct mk_reclaim *smr, struct mk_thread *me, struct qsbr_record *my) {
     uint64_t epoch = qsbr_advance(smr, my);
     my->since = 0;
-    qsbr_grow_old(&my->limbo, epoch);
+    mk_aged_grow_old(&my->limbo, epoch);
     qsbr_adopt(smr, me, epoch);
 }
 
 /* Now and then ends the epoch and looks after the orphans; frees what is ready. Inside sections or outside. */
 static inline void qsbr_work_off(struct mk_reclaim *smr, struct mk_thread *me, struct qsbr_record *my) {
     if (MK_UNLIKELY(++my->since >= QSBR_PERIOD)) qsbr_collect(smr, me, my);
-    if (my->limbo.age[0]) qsbr_free_ready(smr, me, &my->limbo, QSBR_STEP);
+    if (my->limbo.age[0]) mk_aged_free_ready(&my->limbo, smr->mem, me, QSBR_STEP);
 }
 
 static inline void qsbr_enter(struct mk_reclaim *smr, struct mk_thread *me) {
@@ -215,9 +177,7 @@ static inline void qsbr_retire(struct mk_reclaim *smr, struct mk_thread *me, voi
     struct qsbr_record *my = &smr->record[me->id];
     /* (15) acquire-load synchronizes-with the acq_rel-CAS (9): point C, and D for what grows old by it */
     uint64_t epoch = atomic_load_explicit(&smr->epoch, memory_order_acquire);
-    qsbr_grow_old(&my->limbo, epoch);
-    mk_limbo_file(&my->limbo.nodes, node, how);
-    my->limbo.age[QSBR_AGES - 1]++;
+    mk_aged_file(&my->limbo, epoch, node, how);
     qsbr_work_off(smr, me, my);
 }
 
@@ -231,8 +191,8 @@ static inline void qsbr_birth(struct mk_reclaim *smr, struct mk_thread *me, void
 /* ---- life ----------------------------------------------------------------------------------- */
 
 static void qsbr_flush(struct mk_reclaim *smr, struct mk_thread *me) {
-    for (uint32_t i = 0; i < smr->threads_max; i++) qsbr_empty(smr, me, &smr->record[i].limbo);
-    qsbr_empty(smr, me, &smr->orphans);
+    for (uint32_t i = 0; i < smr->threads_max; i++) mk_aged_empty(&smr->record[i].limbo, smr->mem, me);
+    mk_aged_empty(&smr->orphans, smr->mem, me);
 }
 
 static void qsbr_destroy(struct mk_reclaim *smr) {
