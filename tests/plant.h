@@ -28,7 +28,8 @@ static inline void plant_read(const char *folder, const char *file, const struct
         for (size_t i = 0; i < n; i++) {
             int length = snprintf(prefix, sizeof prefix, " * %s: ", lines[i].key);
             if (strncmp(line, prefix, (size_t)length) != 0) continue;
-            snprintf(lines[i].out, lines[i].room, "%.*s", (int)strcspn(line + length, "\n"), line + length);
+            const char *value = line + length + strspn(line + length, " ");
+            snprintf(lines[i].out, lines[i].room, "%.*s", (int)strcspn(value, "\n"), value);
         }
     }
     if (in) fclose(in);

@@ -3,6 +3,7 @@
  * bug:       finds a key that has been removed
  * finds:     owned | shared | stable | births | history | list_*
  * rule:      oracle
+ * scenario:  list_adjacent_removes | answered
  * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes

@@ -4,6 +4,7 @@
  *            of the node before
  * finds:     shared | owned | stable | births | history | list_*
  * rule:      oracle | ?san/heap-use-after-free | tsan/data-race | ?san/segv | ?san/bus | crash | hang
+ * scenario:  list_insert_behind_remove | invisible
  * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes

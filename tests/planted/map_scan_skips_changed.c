@@ -3,6 +3,7 @@
  * bug:       a scan passes by keys that are there all along
  * finds:     scan_beside | map_scan_beside_changes
  * rule:      oracle
+ * scenario:  map_scan_beside_changes | missed
  * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes

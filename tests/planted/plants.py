@@ -11,6 +11,7 @@ The first comment of NAME.c, after its sentence:
     pressure:  "any", or the name of the one that it takes
     single:    "passes" or "fails": the oracles of one thread
     set:       a key of the workload that it takes
+    scenario:  what tests/test_scenarios finds it by, too, in builds without sanitizers, | and words that this says
     only:      why no build that runs natively shows it
 """
 import collections
@@ -37,7 +38,7 @@ ALONE = {
     "refcount": ["model", "batch", "no_memory", "many", "owners"],
 }
 
-Plant = collections.namedtuple("Plant", "name kind title bug finds rule says flavours pressure single set only")
+Plant = collections.namedtuple("Plant", "name kind title bug finds rule says flavours pressure single set only scenario")
 Hunt = collections.namedtuple("Hunt", "status findings trials spent_s said command")
 
 
@@ -63,7 +64,7 @@ def read_plant(path):
         raise ValueError(f"{path} does not begin with its name")
     return Plant(name, name.split("_")[0], title.split(" - ", 1)[1], said["bug"], words(said["finds"]),
                  words(said["rule"]), said["says"], said["flavours"].split(), said["pressure"], said["single"],
-                 said["set"], said["only"])
+                 said["set"], said["only"], said["scenario"])
 
 
 def all_plants():
@@ -181,9 +182,10 @@ def alone_in(plant, builds):
 
 
 def needed(build, builds):
-    """The plug-ins that tests/test_planted.py wants of a build, where it has all of these."""
+    """The plug-ins that tests/test_planted.py and tests/test_scenarios want of a build, where it has all of these."""
     names = [plant.name for plant in all_plants()
-             if build in shown_by(plant, builds) or build in alone_in(plant, builds)]
+             if build in shown_by(plant, builds) or build in alone_in(plant, builds)
+             or plant.scenario and build in ("release", "debug")]
     return names + [plant.name + "-twin" for plant in all_plants() if build in quiet_in(plant, builds)]
 
 

@@ -4,6 +4,7 @@
  *            is not through
  * finds:     pairs | history | queue_*
  * rule:      oracle
+ * scenario:  queue_own_value_is_in | empty
  * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes

@@ -3,6 +3,7 @@
  * bug:       takes out the value of the next lap, which comes out again, and loses its own
  * finds:     shared | pipe | pairs | births | history | queue_*
  * rule:      oracle
+ * scenario:  queue_in_order | another order
  * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes

@@ -3,6 +3,7 @@
  * bug:       free slots of threads that have gone are nobody's
  * finds:     threads | handover | births | shared | full | many | history | slots_*
  * rule:      oracle
+ * scenario:  slots_threads_leave | slots_threads_leave ends in
  * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes

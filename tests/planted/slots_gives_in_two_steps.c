@@ -3,6 +3,7 @@
  * bug:       of two threads that give one handle at once, both do: its slot is free twice
  * finds:     slots_two_givers | slots_*
  * rule:      oracle
+ * scenario:  slots_two_givers | both gave it
  * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes

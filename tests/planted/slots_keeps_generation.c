@@ -3,6 +3,7 @@
  * bug:       a handle that was given back is good again once its slot has been taken anew
  * finds:     handles | slots_stale_handle | slots_* | threads | handover | births | history | shared
  * rule:      oracle
+ * scenario:  slots_stale_handle | slots_stale_handle ends in
  * flavours:  release debug tsan model
  * pressure:  any
  * single:    fails

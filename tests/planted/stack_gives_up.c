@@ -3,6 +3,7 @@
  * bug:       a CAS that failed is taken for an empty stack
  * finds:     history | stack_never_misses | stack_push_order
  * rule:      oracle
+ * scenario:  stack_never_misses | missed
  * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes

@@ -3,6 +3,7 @@
  * bug:       two pops take the same node, and what is pushed meanwhile is lost
  * finds:     shared | births | history | stack_*
  * rule:      oracle | tsan/data-race | hang
+ * scenario:  stack_two_pop_one | stack_
  * flavours:  release debug tsan model
  * pressure:  any
  * single:    passes
