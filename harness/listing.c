@@ -187,6 +187,7 @@ static void list_capabilities(struct mk_listed_impl *impl, uint64_t caps) {
         {MK_CHECKS_FREE, "refuses wrong frees"}, {MK_NEVER_FREES, "never frees"},
         {MK_UNLINKED_OK, "readers may stand on unlinked nodes"}, {MK_BOUNDED, "bounded garbage"},
         {MK_WEAK, "weak hash"},
+        {MK_FREES_LATER, "freed by a thread of its own"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!(caps & known[i].cap)) continue;

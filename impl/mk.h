@@ -117,7 +117,8 @@ enum mk_cap {
     MK_BOUNDED = 1 << 12,     /* reclaim: garbage is bounded with a stalled reader */
     MK_ORDERED = 1 << 13,     /* map: scan yields keys in ascending order */
     MK_WEAK = 1 << 14,        /* hash: spreads only keys that are spread already */
-    MK_ONE_EACH = 1 << 15     /* queue: one thread may put in while one other takes out; MK_CONCURRENT implies it */
+    MK_ONE_EACH = 1 << 15,    /* queue: one thread may put in while one other takes out; MK_CONCURRENT implies it */
+    MK_FREES_LATER = 1 << 16  /* reclaim: a thread of its own frees; what waits depends on when that one runs */
 };
 
 /* ---- parameters --------------------------------------------------------------------------- */

@@ -29,7 +29,7 @@ static void memb_thread_exit(struct mk_reclaim *smr, struct mk_thread *me) {
     mk_urcu_exit();
 }
 
-MK_RECLAIM(urcu_memb, .summary = "peer: liburcu, flavour memb", .caps = MK_UNLINKED_OK,
+MK_RECLAIM(urcu_memb, .summary = "peer: liburcu, flavour memb", .caps = MK_UNLINKED_OK | MK_FREES_LATER,
            .progress = {.enter = MK_WAIT_FREE, .retire = MK_BLOCKING}, .create = rcu_create, .destroy = rcu_destroy,
            .thread_enter = memb_thread_enter, .thread_exit = memb_thread_exit, .enter = rcu_enter, .leave = rcu_leave,
            .protect = rcu_protect, .reserve = rcu_reserve, .retire = rcu_retire, .flush = rcu_flush,

@@ -36,7 +36,8 @@ static void qsbr_thread_exit(struct mk_reclaim *smr, struct mk_thread *me) {
     if (!--qsbr_registered) urcu_qsbr_unregister_thread();
 }
 
-MK_RECLAIM(urcu_qsbr, .summary = "peer: liburcu, flavour qsbr, off-line between sections", .caps = MK_UNLINKED_OK,
+MK_RECLAIM(urcu_qsbr, .summary = "peer: liburcu, flavour qsbr, off-line between sections",
+           .caps = MK_UNLINKED_OK | MK_FREES_LATER,
            .progress = {.enter = MK_WAIT_FREE, .retire = MK_BLOCKING}, .create = rcu_create, .destroy = rcu_destroy,
            .thread_enter = qsbr_thread_enter, .thread_exit = qsbr_thread_exit, .enter = rcu_enter, .leave = rcu_leave,
            .protect = rcu_protect, .reserve = rcu_reserve, .retire = rcu_retire, .flush = rcu_flush,
