@@ -2,10 +2,14 @@
  * prints their schema and their page of reference. */
 #include "commands.h"
 #include "json.h"
+#include "optrace.h"
+#include "replay.h"
 #include "result.h"
 #include "schema.h"
 #include "stress_file.h"
 #include "workload.h"
+
+#include <stdlib.h>
 
 #define RESULT_BYTES_MAX ((size_t)1 << 30)
 
@@ -14,14 +18,27 @@ static const char help[] =
     "       memkit-bench validate --schema workload|result|stress\n"
     "       memkit-bench validate --reference workload|result|stress\n"
     "\n"
-    "Checks workload, result and stress files; which of them a file is, its \"schema\" says. Prints FILE: ok, or\n"
-    "the first syntax error, or all other errors, as file:line:col: error: ... . FILE - is standard input.\n"
+    "Checks workload, result and stress files, and traces; which of them a file is, its \"schema\" says, or how it\n"
+    "begins. Prints FILE: ok, or the first syntax error, or all other errors, as file:line:col: error: ... (of a\n"
+    "trace the first one, with the byte it is at). FILE - is standard input.\n"
     "\n"
     "  --schema NAME      print the JSON Schema of a format\n"
     "  --reference NAME   print the page of reference of a format (Markdown)\n"
     "  --help             this text\n"
     "\n"
     "Exit status: 0 all files are fine, 2 some are not.\n";
+
+/* The trace that a workload names must be one. */
+static void check_trace(struct mk_json *doc, const struct mk_workload *workload) {
+    struct mk_optrace_info info;
+    struct mk_err err;
+    char *path = mk_replay_path(workload);
+    if (mk_optrace_read(path, false, NULL, NULL, &info, &err)) {
+        mk_json_error(doc, mk_json_get(doc, MK_JSON_ROOT, "trace"), "%s: %s", path, err.text);
+    }
+    mk_optrace_info_free(&info);
+    free(path);
+}
 
 /* Checks a parsed document; complaints stay in it. */
 static void check_workload(struct mk_json *doc) {
@@ -30,7 +47,7 @@ static void check_workload(struct mk_json *doc) {
         mk_json_error(doc, MK_JSON_NONE, "has more than %u MiB, the limit of workloads", MK_WORKLOAD_BYTES_MAX >> 20);
         return;
     }
-    mk_workload_from_json(doc, &workload);
+    if (!mk_workload_from_json(doc, &workload) && workload.trace) check_trace(doc, &workload);
     mk_record_free(&mk_workload_record, &workload);
 }
 
@@ -83,10 +100,21 @@ static void check_document(struct mk_json *doc) {
                   formats[2].id, id ? mk_json_suggest(doc, id, ids) : "");
 }
 
+static int validate_trace(const char *path) {
+    struct mk_optrace_info info;
+    struct mk_err err;
+    int failed = mk_optrace_read(path, false, NULL, NULL, &info, &err);
+    if (failed) fprintf(stderr, "%s: error: %s\n", path, err.text);
+    else printf("%s: ok\n", path);
+    mk_optrace_info_free(&info);
+    return failed;
+}
+
 /* Returns 0 after "FILE: ok", or -1 after its errors. */
 static int validate(const char *path) {
     struct mk_json *doc;
     struct mk_text report = {0};
+    if (mk_optrace_is(path)) return validate_trace(path);
     if (!mk_json_read_file(path, RESULT_BYTES_MAX, &doc)) check_document(doc);
     int failed = mk_json_errors(doc) ? -1 : 0;
     mk_json_report(doc, &report);

@@ -20,6 +20,7 @@ int mk_cmd_validate(int argc, char **argv);
 int mk_cmd_orders(int argc, char **argv);
 int mk_cmd_list(int argc, char **argv);
 int mk_cmd_merge(int argc, char **argv);
+int mk_cmd_trace(int argc, char **argv);
 int mk_cmd_doctor(int argc, char **argv);
 int mk_cmd_model_build(int argc, char **argv);
 

@@ -66,6 +66,11 @@ static void set_lane(struct mk_crew *crew, uint32_t phase, uint32_t thread) {
     lane->offset_ns = lane->interval_ns * thread / crew->threads;
     lane->think_ns = group->think_ns;
     lane->stall_ns = group->stall_ms * 1000000;
+    lane->stall_pause_ns = group->stall_pause_ms * 1000000;
+    if (group->stall_ms && !crew->latency && !crew->cell->floor) {
+        lane->garbage = &crew->garbage[(size_t)phase * crew->threads + thread];
+        lane->garbage->thread = thread;
+    }
     lane->sample_every = crew->latency ? crew->point->workload.latency.sample_every_ops : 0;
     if (crew->latency) {
         lane->service = crew->service + (size_t)thread * MK_OPS_MAX;
@@ -221,6 +226,22 @@ static void pair_rings(struct mk_crew *crew, uint32_t phase) {
     free(takes);
 }
 
+static void add_known(uint64_t *sum, uint64_t value) {
+    *sum = *sum == UINT64_MAX || value == UINT64_MAX ? UINT64_MAX : *sum + value;
+}
+
+/* Nobody runs: how much has waited to be freed at most, in all instances together. */
+static void read_peak(struct mk_crew *crew, uint32_t phase) {
+    struct mk_garbage *peak = &crew->peak[phase];
+    memset(peak, 0, sizeof *peak);
+    for (uint32_t i = 0; i < crew->instance->selves; i++) {
+        struct mk_garbage one;
+        mk_garbage_read(crew->instance->impl, crew->instance->self[i], &one);
+        add_known(&peak->peak_nodes, one.peak_nodes);
+        add_known(&peak->peak_bytes, one.peak_bytes);
+    }
+}
+
 /* Leads the crew through one phase. */
 static void lead_phase(struct mk_crew *crew, uint32_t phase) {
     const struct mk_workload_phase *of = &crew->point->phases[phase];
@@ -232,6 +253,7 @@ static void lead_phase(struct mk_crew *crew, uint32_t phase) {
     meet(crew); /* rings are paired */
     meet(crew); /* everybody is warm */
     atomic_store_explicit(&crew->course.stop, 0, memory_order_relaxed);
+    crew->course.whole = crew->point->traces_n != 0;
     crew->course.start_ns = mk_wall_ns() + (crew->group->oversubscribed ? 2000000 : 500000);
     crew->course.deadline_ns =
         of->ops_count ? UINT64_MAX : crew->course.start_ns + (of->duration_ms ? of->duration_ms : crew->point->workload.round_ms) * 1000000;
@@ -246,6 +268,7 @@ static void lead_phase(struct mk_crew *crew, uint32_t phase) {
         }
         crew->failed += lane->tally.failed + lane->warm_tally.failed;
     }
+    read_peak(crew, phase);
     if (crew->latency && phase == 0) crew->probe_ns = mk_lane_probe_ns(&crew->lane[0]);
     meet(crew); /* the lanes have been read */
 }
@@ -259,6 +282,8 @@ static void open_crew(struct mk_crew *crew) {
     crew->lane = mk_need(crew->threads, sizeof *crew->lane);
     crew->sample = mk_need(all, sizeof *crew->sample);
     crew->counted = mk_need(all * crew->counters->count + 1, sizeof *crew->counted);
+    crew->garbage = mk_need(all, sizeof *crew->garbage);
+    crew->peak = mk_need(crew->phases, sizeof *crew->peak);
     crew->begun = mk_need(all, sizeof *crew->begun);
     crew->consumed = mk_need(all, sizeof *crew->consumed);
     if (crew->latency) {
@@ -270,12 +295,15 @@ static void open_crew(struct mk_crew *crew) {
 static void close_crew(struct mk_crew *crew) {
     for (size_t i = 0; i < (size_t)crew->threads * crew->phases; i++) {
         mk_record_free(&mk_thread_sample_record, &crew->sample[i]);
+        mk_record_free(&mk_garbage_sample_record, &crew->garbage[i]);
     }
     pthread_barrier_destroy(&crew->barrier);
     pthread_mutex_destroy(&crew->words);
     free(crew->lane);
     free(crew->sample);
     free(crew->counted);
+    free(crew->garbage);
+    free(crew->peak);
     free(crew->begun);
     free(crew->consumed);
     free(crew->service);

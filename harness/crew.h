@@ -34,6 +34,8 @@ struct mk_crew {
     struct mk_lane *lane;                    /* by thread; of the current phase */
     struct mk_thread_sample *sample;         /* by phase and thread */
     struct mk_counter_value *counted;        /* by phase, thread and counter */
+    struct mk_garbage_sample *garbage;       /* by phase and thread: of those that stand still */
+    struct mk_garbage *peak;                 /* by phase */
     struct mk_hist *service, *response;      /* latency: by thread and code, of the current phase */
     size_t *begun, *consumed;                /* by phase and thread */
     uint64_t attempted[MK_OPS_MAX], hits[MK_OPS_MAX], failed; /* of everything after ageing */

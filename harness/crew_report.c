@@ -116,6 +116,18 @@ static void check_books(const struct mk_crew *crew) {
     }
 }
 
+/* The round takes over what readers that stood still have seen. */
+static void take_garbage(const struct mk_crew *crew, uint32_t phase, struct mk_round_sample *round) {
+    round->peak_unreclaimed = crew->peak[phase].peak_nodes;
+    round->peak_unreclaimed_bytes = crew->peak[phase].peak_bytes;
+    for (uint32_t t = 0; t < crew->threads; t++) {
+        struct mk_garbage_sample *seen = &crew->garbage[(size_t)phase * crew->threads + t];
+        if (!seen->at_ns_n && !seen->stall_begin_ns_n) continue;
+        *(struct mk_garbage_sample *)mk_grow(&round->garbage, &round->garbage_n, sizeof *seen) = *seen;
+        memset(seen, 0, sizeof *seen);
+    }
+}
+
 /* Sends one round sample a phase; what the script implies goes with the first round. */
 void mk_crew_send_rounds(struct mk_crew *crew) {
     struct mk_expected *expected = mk_need(crew->phases, sizeof *expected);
@@ -151,6 +163,7 @@ void mk_crew_send_rounds(struct mk_crew *crew) {
         memcpy(sample.threads, crew->sample + (size_t)phase * crew->threads, crew->threads * sizeof *sample.threads);
         memset(crew->sample + (size_t)phase * crew->threads, 0, crew->threads * sizeof *sample.threads);
         name_counters(crew, phase, &sample);
+        take_garbage(crew, phase, &sample);
         crew->sink->frame(crew->sink->arg, MK_FRAME_ROUND, &sample);
     }
     free(expected);

@@ -187,18 +187,31 @@ static void paced_loop(struct mk_lane *lane) {
     }
 }
 
-/* Stands in a read-side section, again and again, until the others are done. */
+/* Sleeps until then or until the phase ends, and looks how much garbage there is whenever it wakes up: nobody has
+ * to be woken for that, and those who are timed do nothing for it. Returns the time. */
+static uint64_t stand_until(struct mk_lane *lane, uint64_t now, uint64_t until) {
+    while (now < until && !ended(lane, now)) {
+        mk_sleep_until(now + 1000000 < until ? now + 1000000 : until);
+        now = mk_wall_ns();
+        if (lane->garbage) mk_garbage_look(lane->garbage, lane->impl, lane->self, now - lane->course->start_ns);
+    }
+    return now;
+}
+
+/* Stands in a read-side section, again and again, until the others are done; before each time, outside one. */
 static void stalled_loop(struct mk_lane *lane) {
     uint64_t now = mk_wall_ns();
+    if (lane->garbage) mk_garbage_look(lane->garbage, lane->impl, lane->self, now - lane->course->start_ns);
     while (!ended(lane, now)) {
+        now = stand_until(lane, now, now + lane->stall_pause_ns);
+        if (ended(lane, now)) break;
+        uint64_t begin = now;
         if (lane->impl->hold) lane->impl->hold(lane->self, lane->me);
-        uint64_t until = now + lane->stall_ns;
-        while (now < until && !ended(lane, now)) {
-            uint64_t nap = now + 1000000 < until ? now + 1000000 : until;
-            mk_sleep_until(nap);
-            now = mk_wall_ns();
-        }
+        now = stand_until(lane, now, now + lane->stall_ns);
         if (lane->impl->unhold) lane->impl->unhold(lane->self, lane->me);
+        if (lane->garbage) {
+            mk_garbage_stall(lane->garbage, begin - lane->course->start_ns, now - lane->course->start_ns);
+        }
     }
 }
 
@@ -213,8 +226,9 @@ void mk_lane_start(struct mk_lane *lane, bool spin) {
 
 static void finish_sample(struct mk_lane *lane) {
     struct mk_thread_sample *sample = lane->sample;
-    /* The first to end ends the phase: figures of a phase in which some have left are no figures. */
-    atomic_store_explicit(&lane->course->stop, 1, memory_order_relaxed);
+    /* The first to end ends the phase: figures of a phase in which some have left are no figures. Of a replay, all of
+     * it is the figure. */
+    if (!lane->course->whole) atomic_store_explicit(&lane->course->stop, 1, memory_order_relaxed);
     sample->failed = lane->tally.failed;
     sample->attempted = mk_need(MK_OPS_MAX, sizeof *sample->attempted);
     sample->attempted_n = MK_OPS_MAX;

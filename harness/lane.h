@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "garbage.h"
 #include "hist.h"
 #include "impl_api.h"
 #include "sample.h"
@@ -16,6 +17,7 @@
 /* What all lanes of a phase share. */
 struct mk_lane_course {
     _Atomic(uint32_t) stop; /* set by the first lane that comes to an end */
+    bool whole;             /* lanes go to their own ends, however unlike these are: a replay */
     uint64_t start_ns;      /* common start, wall clock */
     uint64_t deadline_ns;   /* UINT64_MAX: until the streams end */
 };
@@ -35,13 +37,14 @@ struct mk_lane {
     uint64_t slice_ops;  /* words a slice; found by the warm-up, kept by the caller */
     uint64_t interval_ns; /* open loop: between intended starts; 0 = closed */
     uint64_t offset_ns;   /* ... of the first */
-    uint64_t think_ns, stall_ns;
+    uint64_t think_ns, stall_ns, stall_pause_ns;
     uint64_t sample_every; /* latency: one operation in so many; 0 = timed round */
     struct mk_hist *service;  /* latency: by code; MK_OPS_MAX of them */
     struct mk_hist *response; /* open loop: by code */
     struct mk_tally tally;        /* of the measured part */
     struct mk_tally warm_tally;   /* of what came before */
     struct mk_thread_sample *sample;
+    struct mk_garbage_sample *garbage; /* of a stalled one; NULL = it does not look */
 };
 
 /* Slices are about this much CPU time. */

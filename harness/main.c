@@ -21,6 +21,8 @@ static const struct command {
     {"validate", "FILE...", "check workload and result files", mk_cmd_validate},
     {"list", "[WHAT]", "what there is: kinds, implementations, counters, topology, distributions", mk_cmd_list},
     {"merge", "RESULT.json... -o FILE", "join the shards of one plan", mk_cmd_merge},
+    {"trace", "info|import|export FILE", "traffic of your own programs, to be replayed: look at it, make it of CSV",
+     mk_cmd_trace},
     {"doctor", "", "what on this machine will spoil a measurement, and what to do", mk_cmd_doctor},
     {"model-build", "FILE.c [-o FILE.so]", "make a plug-in of the model flavour of a source file", mk_cmd_model_build},
 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../impl/alloc.h"
+#include "garbage.h"
 #include "instance.h"
 #include "registry.h"
 #include "sample.h"
@@ -82,13 +83,24 @@ static void consume(struct mk_instance *instance, const struct mk_words *words) 
 }
 
 static void read_reclaim(const struct mk_instance *instance, struct mk_memory_sample *sample, bool peaks) {
-    struct mk_stat stats[32];
-    size_t n = instance->impl->stats ? instance->impl->stats(instance->self[0], stats, 32) : 0;
-    for (size_t i = 0; i < n && i < 32; i++) {
-        if (!peaks && strcmp(stats[i].name, "unreclaimed") == 0) sample->unreclaimed = stats[i].value;
-        if (peaks && strcmp(stats[i].name, "peak_unreclaimed") == 0) sample->peak_unreclaimed = stats[i].value;
-        if (peaks && strcmp(stats[i].name, "peak_unreclaimed_bytes") == 0) sample->peak_unreclaimed_bytes = stats[i].value;
+    struct mk_garbage garbage;
+    mk_garbage_read(instance->impl, instance->self[0], &garbage);
+    if (peaks) {
+        sample->peak_unreclaimed = garbage.peak_nodes;
+        sample->peak_unreclaimed_bytes = garbage.peak_bytes;
+    } else {
+        sample->unreclaimed = garbage.nodes;
     }
+}
+
+/* Where readers stand still in the rounds, a peak without them would pass for one beside them. */
+static bool readers_stall(const struct mk_plan_point *point) {
+    for (size_t p = 0; p < point->phases_n; p++) {
+        for (size_t g = 0; g < point->phases[p].groups_n; g++) {
+            if (point->phases[p].groups[g].stall_ms) return true;
+        }
+    }
+    return false;
 }
 
 static void give_back(struct mk_instance *instance) {
@@ -164,13 +176,14 @@ static int make_streams(const struct mk_plan *plan, const struct mk_cell *cell, 
 }
 
 static void measure(struct mk_instance *instance, const struct mk_streams *streams, const struct mk_cell *cell,
-                    uint64_t rss_before, const struct mk_run_sink *sink) {
+                    uint64_t rss_before, bool peaks, const struct mk_run_sink *sink) {
     struct mk_memory_sample sample = {0};
     struct bytes filled, churned;
     uint64_t faults = minor_faults();
     consume(instance, streams->prefill);
     read_bytes(instance, rss_before, &filled);
     consume(instance, streams->age.words);
+    if (streams->point->traces_n) consume(instance, streams->phase[0].words); /* what a trace does is its churn */
     read_bytes(instance, rss_before, &churned);
     sample.minor_faults = minor_faults() - faults;
     sample.cell = cell->index;
@@ -184,6 +197,7 @@ static void measure(struct mk_instance *instance, const struct mk_streams *strea
     sample.rss_bytes_churn = churned.rss;
     sample.peak_bytes = churned.peak;
     read_reclaim(instance, &sample, true);
+    if (!peaks) sample.peak_unreclaimed = sample.peak_unreclaimed_bytes = UINT64_MAX;
     sample.allocator = mk_need_text(allocator_name(instance));
     take_down(instance, cell, sink, &sample);
     sink->frame(sink->arg, MK_FRAME_MEMORY, &sample);
@@ -211,7 +225,7 @@ void mk_memory_measure(const struct mk_plan *plan, const struct mk_cell *cell, c
     }
     while (entered < group->threads && !mk_instance_enter(&instance, entered, &err)) entered++;
     if (entered == group->threads) {
-        measure(&instance, &streams, cell, rss_before, sink);
+        measure(&instance, &streams, cell, rss_before, !readers_stall(&plan->points[group->point]), sink);
     } else {
         send_check(cell, sink, MK_VERDICT_FAIL, "memory", mk_need_text(err.text));
         for (uint32_t t = 0; t < entered; t++) mk_instance_leave(&instance, t);

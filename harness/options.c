@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "build_info.h"
 #include "commands.h"
 #include "compose.h"
 #include "counter.h"
@@ -253,7 +254,10 @@ static int take(const char *command, int id, char *value, struct mk_options *o) 
         return set_text(&o->sets, &o->sets_n, value);
     case OPT_SHARD: return read_shard(command, value, plan);
     case OPT_PLUGIN: return set_text(&plan->plugins, &plan->plugins_n, value);
-    case OPT_FLAVOUR: o->flavour = value; return 0;
+    case OPT_FLAVOUR:
+        o->flavour = value;
+        o->plan.other_flavour = strcmp(value, mk_build_info()->flavour) != 0;
+        return 0;
     case OPT_IN_PROCESS: o->in_process = true; return 0;
     case OPT_CSV: o->csv = value; return 0;
     case OPT_MARKDOWN: o->markdown = value; return 0;

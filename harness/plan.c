@@ -7,6 +7,7 @@
 #include "compose.h"
 #include "keys.h"
 #include "registry.h"
+#include "replay.h"
 #include "text.h"
 #include "topo.h"
 
@@ -30,6 +31,8 @@ static const struct mk_field cell_fields[] = {
     {"identity", MK_FIELD_TEXT, 0, MK_AT(mk_cell, identity), NULL, NULL, 0, 0, NULL, "composition that runs"},
     {"floor", MK_FIELD_BOOL, 0, MK_AT(mk_cell, floor), NULL, NULL, 0, 0, NULL,
      "shows what the harness costs; never ranked"},
+    {"unbounded", MK_FIELD_BOOL, 0, MK_AT(mk_cell, unbounded), NULL, NULL, 0, 0, NULL,
+     "nothing bounds what its stalled readers keep from being freed"},
     {"skipped", MK_FIELD_BOOL, 0, MK_AT(mk_cell, skipped), NULL, NULL, 0, 0, NULL, "not run, see reason"},
     {"elsewhere", MK_FIELD_BOOL, 0, MK_AT(mk_cell, elsewhere), NULL, NULL, 0, 0, NULL, "runs in another shard"},
     {"reason", MK_FIELD_TEXT, 0, MK_AT(mk_cell, reason), NULL, NULL, 0, 0, NULL, "why it is skipped"},
@@ -41,12 +44,34 @@ static const struct mk_field cell_fields[] = {
     {0}};
 const struct mk_record mk_cell_record = {"cell", sizeof(struct mk_cell), cell_fields, "one composition at one point"};
 
+#define TRACE(MEMBER, TYPE, FLAGS, HELP) \
+    {#MEMBER, TYPE, FLAGS, MK_AT(mk_plan_trace, MEMBER), NULL, NULL, 0, 0, NULL, HELP}
+static const struct mk_field trace_fields[] = {
+    TRACE(path, MK_FIELD_TEXT, MK_FIELD_REQUIRED, "Where it lies, as the workload file has it."),
+    TRACE(checksum, MK_FIELD_U64, MK_FIELD_HEX, "Of the whole file, as `memkit-bench trace info` shows it."),
+    TRACE(program, MK_FIELD_TEXT, MK_FIELD_NULLABLE, "What was recorded; null, here and below = the trace does not say."),
+    TRACE(date, MK_FIELD_TEXT, MK_FIELD_NULLABLE, "When, UTC."),
+    TRACE(clock, MK_FIELD_TEXT, MK_FIELD_NULLABLE, "Which clock its times are of."),
+    TRACE(machine, MK_FIELD_TEXT, MK_FIELD_NULLABLE, "On what."),
+    TRACE(operations, MK_FIELD_U64, 0, "How many there are."),
+    TRACE(dropped, MK_FIELD_U64, 0, "How many the recorder could not write."),
+    TRACE(duration_ns, MK_FIELD_U64, 0, "From the first to the last, when it was recorded."),
+    TRACE(threads, MK_FIELD_U32, 0, "Threads that were recorded; operations of thread i go to lane i mod threads."),
+    TRACE(keys, MK_FIELD_U64, 0, "Different keys."),
+    TRACE(prefilled, MK_FIELD_U64, 0, "Elements that are there before the clock starts."),
+    {"ops_of", MK_FIELD_U64_LIST, MK_FIELD_INTERNAL, MK_LIST_AT(mk_plan_trace, ops_of), NULL, NULL, 0, 0, NULL, "Codes by thread."},
+    {0}};
+const struct mk_record mk_plan_trace_record = {"trace", sizeof(struct mk_plan_trace), trace_fields,
+                                               "A trace of operations that was replayed."};
+
 static const struct mk_field point_fields[] = {
     {"workload", MK_FIELD_RECORD, 0, MK_AT(mk_plan_point, workload), &mk_workload_record, NULL, 0, 0, NULL,
      "the workload with the swept values set"},
     {"label", MK_FIELD_TEXT, 0, MK_AT(mk_plan_point, label), NULL, NULL, 0, 0, NULL, "the swept values"},
     {"phases", MK_FIELD_RECORD_LIST, 0, MK_LIST_AT(mk_plan_point, phases), &mk_workload_phase_record, NULL, 0, 0,
      NULL, "phases with all defaults filled in"},
+    {"traces", MK_FIELD_RECORD_LIST, 0, MK_LIST_AT(mk_plan_point, traces), &mk_plan_trace_record, NULL, 0, 0, NULL,
+     "the trace that is replayed, if one is"},
     {0}};
 static const struct mk_record point_record = {"point", sizeof(struct mk_plan_point), point_fields, "one point of the sweep"};
 
@@ -171,7 +196,7 @@ static uint64_t end_of(const struct mk_workload_keys *keys) {
 static uint64_t keys_end(const struct mk_kind *kind, const struct mk_plan_point *point) {
     uint64_t end = end_of(&point->workload.keys);
     for (const struct mk_op_desc *op = kind->ops; op->name; op++) {
-        if (op->operand == MK_OPERAND_FRESH && does(point, op->name)) return KEYS_ANYWHERE;
+        if (op->operand == MK_OPERAND_FRESH && !point->traces_n && does(point, op->name)) return KEYS_ANYWHERE;
     }
     for (size_t p = 0; p < point->phases_n; p++) {
         for (size_t g = 0; g < point->phases[p].groups_n; g++) {
@@ -248,6 +273,16 @@ static void learn_roles(const struct mk_kind *kind, const char *name, bool *puts
     }
 }
 
+/* What a lane of a replay does to the number of values: operations of every `lanes`-th recorded thread. */
+static void learn_lane(const struct mk_kind *kind, const struct mk_plan_trace *trace, uint32_t lane, uint32_t lanes, bool *puts,
+                       bool *takes) {
+    for (size_t t = lane; t < trace->ops_of_n; t += lanes) {
+        for (unsigned code = MK_OPTRACE_FIRST_OP; code < MK_RECORD_OPS; code++) {
+            if (trace->ops_of[t] >> code & 1) learn_roles(kind, mk_optrace_ops[code].name, puts, takes);
+        }
+    }
+}
+
 /* Why more threads at once would put in, or take out, than one each; NULL if they would not. */
 static char *one_each_reason(const struct mk_kind *kind, const struct mk_plan_point *point, uint32_t threads) {
     const struct mk_workload_prefill *prefill = &point->workload.prefill;
@@ -260,7 +295,8 @@ static char *one_each_reason(const struct mk_kind *kind, const struct mk_plan_po
         for (uint32_t t = 0; t < threads; t++) {
             const struct mk_workload_group *group = &phase->groups[mk_plan_group_of(phase, threads, t)];
             bool puts = false, takes = false;
-            for (size_t i = 0; i < group->ops_n; i++) {
+            if (point->traces_n) learn_lane(kind, point->traces, t, threads, &puts, &takes);
+            for (size_t i = 0; i < group->ops_n && !point->traces_n; i++) {
                 if (group->ops[i].value > 0) learn_roles(kind, group->ops[i].name, &puts, &takes);
             }
             putters += puts;
@@ -275,20 +311,32 @@ static char *one_each_reason(const struct mk_kind *kind, const struct mk_plan_po
     return NULL;
 }
 
+/* Whether readers stand still in it, and neither it nor its reclaimer claims a bound on what that keeps from being
+ * freed (MK_BOUNDED). */
+static bool leaves_unbounded(const struct mk_impl *impl, const struct mk_plan_point *point) {
+    bool writes = false, stalls = false;
+    codes_of(impl->kind, point, &writes, &stalls);
+    return stalls && impl->hold && !(impl->caps & MK_FLOOR) && !((impl->caps | impl->provides) & MK_BOUNDED);
+}
+
 /* Returns why the composition cannot run this point with so many threads, or NULL. Under stress it need not: oracles
  * say for themselves what they need of it. */
-static char *cell_reason(const struct mk_composition *c, const struct mk_plan_point *point, uint32_t threads, bool stress) {
+static char *cell_reason(const struct mk_composition *c, const struct mk_plan_point *point, uint32_t threads,
+                         const struct mk_plan_options *options) {
     const struct mk_impl *impl = c->impl;
     bool per_thread = point->workload.instance == MK_INSTANCE_PER_THREAD;
     bool writes = false, stalls = false;
     uint32_t codes = codes_of(impl->kind, point, &writes, &stalls);
     char *dealt = groups_reason(point, threads);
-    if (stress) {
+    if (options->stress) {
         free(dealt);
         return c->reason ? mk_need_text(c->reason) : NULL;
     }
     if (dealt) return dealt;
     if (c->reason) return mk_need_text(c->reason);
+    if (options->other_flavour && mk_registry_is_peer(impl)) {
+        return mk_need_text("is a packaged library's, which is in the release build alone");
+    }
     if (threads > 1 && !per_thread && (impl->caps & (MK_CONCURRENT | MK_ONE_EACH)) == MK_ONE_EACH) {
         char *reason = one_each_reason(impl->kind, point, threads);
         if (reason) return reason;
@@ -304,7 +352,7 @@ static char *cell_reason(const struct mk_composition *c, const struct mk_plan_po
         return mk_need_format("has no read-side section that a reader could stall in");
     }
     uint64_t limit = mk_key_limit(impl, c->params), end = keys_end(impl->kind, point);
-    if (limit && end == KEYS_ANYWHERE) {
+    if (limit && limit < end && end == KEYS_ANYWHERE) {
         return mk_need_format("takes keys below %llu only, and those of the workload are spread over %d bits "
                               "(\"form\": \"sequential\" makes them dense)", (unsigned long long)limit, MK_KEY_BITS);
     }
@@ -359,11 +407,13 @@ static void expect_cell(struct mk_cell *cell, const struct mk_impl *impl, const 
     double run_ns = 0, words = 0;
     for (size_t p = 0; p < point->phases_n; p++) {
         uint64_t ops = point->phases[p].ops_count;
+        if (point->traces_n) ops = (point->traces->operations + threads - 1) / threads;
+        if (ops > point->phases[p].ops_count) ops = point->phases[p].ops_count;
         words += (double)threads * (double)mk_plan_stream_words(w, &point->phases[p], threads);
         run_ns += ops ? op_ns * (double)ops * threads / parallel : 1e6 * (double)point->phases[p].duration_ms;
     }
     double stream_ns = 2.5 * words / parallel; /* a quarter of the longest, mostly */
-    cell->kept = !cell->floor && fill_ns > 5 * run_ns;
+    cell->kept = !cell->floor && !point->traces_n && fill_ns > 5 * run_ns; /* a replay begins where it was recorded */
     cell->expected_ns = run_ns + 1e6 * (double)w->warmup_ms + stream_ns +
                         (cell->kept ? fill_ns / (double)(w->rounds ? w->rounds : 1) : fill_ns);
     uint64_t of_block = mk_kind_has_blocks(mk_registry_kind(w->kind)) ? w->blocks.max_bytes : 0;
@@ -440,6 +490,23 @@ static uint32_t stress_threads(const struct mk_topo *topo) {
     return pus < 4 ? 4 : pus > 16 ? 16 : pus;
 }
 
+/* A replay has work for as many threads as were recorded: more are an error where they were asked for, and left out
+ * of what would be tried by itself, of which the recorded number is then the last. */
+static int fit_to_trace(const struct mk_plan_point *point, bool asked, uint64_t *counts, size_t *n, struct mk_err *err) {
+    uint64_t recorded = point->traces->threads;
+    size_t fit = 0;
+    for (size_t i = 0; i < *n; i++) {
+        if (counts[i] <= recorded) counts[fit++] = counts[i];
+        else if (asked) {
+            return mk_fail(err, "%llu threads are asked for, and the trace %.80s has %llu: some would have nothing to do; ask for "
+                                "fewer, or record more", (unsigned long long)counts[i], point->traces->path, (unsigned long long)recorded);
+        }
+    }
+    if (fit < *n && (!fit || counts[fit - 1] < recorded)) counts[fit++] = recorded;
+    *n = fit;
+    return 0;
+}
+
 static int thread_counts(const struct mk_plan_point *point, const struct mk_topo *topo, bool stress, uint64_t **out,
                          size_t *n, struct mk_err *err) {
     uint32_t fixed = 0;
@@ -465,6 +532,7 @@ static int thread_counts(const struct mk_plan_point *point, const struct mk_topo
             *(uint64_t *)mk_grow(out, n, sizeof **out) = point->workload.threads[i];
         }
     }
+    if (point->traces_n && !stress) return fit_to_trace(point, point->workload.threads_n != 0, *out, n, err);
     return 0;
 }
 
@@ -500,7 +568,8 @@ static int add_cells(struct mk_plan *plan, uint32_t point, const struct mk_topo 
             cell->group = (uint32_t)plan->groups_n - 1;
             cell->identity = mk_need_text(list[c].identity);
             cell->floor = (list[c].impl->caps & MK_FLOOR) != 0;
-            cell->reason = cell_reason(&list[c], at, (uint32_t)counts[t], options->stress);
+            cell->unbounded = leaves_unbounded(list[c].impl, at);
+            cell->reason = cell_reason(&list[c], at, (uint32_t)counts[t], options);
             cell->skipped = cell->reason != NULL;
             cell->seed = mk_mix64(plan->seed ^ mk_mix64(cell->group + 1));
             expect_cell(cell, list[c].impl, at, (uint32_t)counts[t], mk_topo_machine(topo)->pus);
@@ -512,7 +581,7 @@ static int add_cells(struct mk_plan *plan, uint32_t point, const struct mk_topo 
         bool able = !list[c].exact || !counts_n || (list[c].impl->caps & MK_FLOOR);
         for (size_t t = 0; t < counts_n && !able; t++) {
             free(why);
-            why = cell_reason(&list[c], at, (uint32_t)counts[t], options->stress);
+            why = cell_reason(&list[c], at, (uint32_t)counts[t], options);
             able = why == NULL;
         }
         if (!able) failed = mk_fail(err, "%s cannot run this workload: it %s", list[c].identity, why);
@@ -566,6 +635,9 @@ static int make(const struct mk_workload *workload, const struct mk_topo *topo,
     struct mk_workload changed;
     struct mk_workload_point *points = NULL;
     size_t points_n = 0;
+    if (workload->trace && options->round_ms) {
+        return mk_fail(err, "--round-ms is not for traces: a round is one pass over the trace (--set ops_count=N ends it earlier)");
+    }
     mk_record_copy(&mk_workload_record, &changed, workload);
     apply_options(&changed, options);
     plan->kind = mk_need_text(changed.kind);
@@ -585,6 +657,7 @@ static int make(const struct mk_workload *workload, const struct mk_topo *topo,
         mk_record_copy(&mk_workload_record, &point->workload, &points[i].workload);
         point->label = mk_need_text(points[i].label);
         failed = mk_workload_phases(&point->workload, &point->phases, &point->phases_n, err);
+        if (!failed && point->workload.trace) failed = mk_replay_plan(point, mk_registry_kind(plan->kind), err);
     }
     for (uint32_t i = 0; i < points_n && !failed; i++) failed = add_cells(plan, i, topo, options, err);
     mk_workload_points_free(points, points_n);
@@ -652,6 +725,17 @@ static void print_group(const struct mk_plan *plan, uint32_t g, struct mk_text *
     }
 }
 
+static void print_trace(const struct mk_plan_trace *trace, uint64_t most, struct mk_text *out) {
+    mk_text_printf(out, "trace: %s: %llu operations of %u thread%s, %llu keys, %llu elements before; recorded by %s, %s\n", trace->path,
+                   (unsigned long long)trace->operations, trace->threads, trace->threads == 1 ? "" : "s",
+                   (unsigned long long)trace->keys, (unsigned long long)trace->prefilled,
+                   trace->program ? trace->program : "unknown", trace->date ? trace->date : "unknown");
+    if (most < trace->operations) {
+        mk_text_printf(out, "       a thread replays %llu of them at most (ops_count, stream_ops_max)\n", (unsigned long long)most);
+    }
+    if (trace->dropped) mk_text_printf(out, "       its recorder dropped %llu operations\n", (unsigned long long)trace->dropped);
+}
+
 void mk_plan_print(const struct mk_plan *plan, struct mk_text *out) {
     size_t run = 0, skipped = 0;
     for (size_t c = 0; c < plan->cells_n; c++) {
@@ -663,6 +747,9 @@ void mk_plan_print(const struct mk_plan *plan, struct mk_text *out) {
                    (unsigned long long)plan->rounds, plan->pin, (unsigned long long)plan->seed);
     mk_text_printf(out, "expected: about %.0f s, peak about %.1f MB\ntopology: %s\n", plan->expected_s,
                    (double)plan->expected_bytes / 1e6, plan->topology ? plan->topology : "unknown");
+    for (size_t p = 0; p < plan->points_n; p++) {
+        for (size_t t = 0; t < plan->points[p].traces_n; t++) print_trace(&plan->points[p].traces[t], plan->points[p].phases[0].ops_count, out);
+    }
     for (uint32_t g = 0; g < plan->groups_n; g++) print_group(plan, g, out);
 }
 
@@ -681,6 +768,9 @@ uint64_t mk_plan_digest(const struct mk_plan *plan) {
         hash = digest_bytes(hash, plan->points[p].label, strlen(plan->points[p].label));
         hash = digest_bytes(hash, w->text ? w->text : "", w->text ? strlen(w->text) : 0);
         hash = digest_bytes(hash, &w->round_ms, sizeof w->round_ms);
+        for (size_t t = 0; t < plan->points[p].traces_n; t++) {
+            hash = digest_bytes(hash, &plan->points[p].traces[t].checksum, sizeof(uint64_t));
+        }
     }
     for (size_t c = 0; c < plan->cells_n; c++) {
         const struct mk_cell *cell = &plan->cells[c];

@@ -27,6 +27,7 @@ struct mk_cell {
     uint32_t group;
     char *identity; /* canonical, as compose.h has it */
     bool floor;
+    bool unbounded;     /* readers stand still, and nothing bounds what they keep from being freed */
     bool skipped;
     bool elsewhere;     /* belongs to another shard */
     char *reason;       /* why skipped */
@@ -36,12 +37,25 @@ struct mk_cell {
     uint64_t expected_bytes;
 };
 
+/* A trace that is replayed: which one, and what is in it (replay.h). */
+struct mk_plan_trace {
+    char *path; /* as the workload file has it */
+    char *program, *date, *clock, *machine; /* who recorded it; NULL = it does not say */
+    uint64_t checksum;
+    uint64_t operations, dropped, duration_ns, keys, prefilled;
+    uint32_t threads;
+    uint64_t *ops_of; /* by recorded thread: bits of the trace's operation codes */
+    size_t ops_of_n;
+};
+
 /* Points as the workers need them: the workload with the sweep applied. */
 struct mk_plan_point {
     struct mk_workload workload;
     char *label;
     struct mk_workload_phase *phases; /* every default filled in */
     size_t phases_n;
+    struct mk_plan_trace *traces; /* one, or none: operations are drawn */
+    size_t traces_n;
 };
 
 struct mk_plan {
@@ -66,7 +80,7 @@ struct mk_plan {
     uint64_t expected_bytes; /* peak of the largest cell, streams included */
 };
 
-extern const struct mk_record mk_plan_record, mk_cell_record, mk_plan_group_record;
+extern const struct mk_record mk_plan_record, mk_cell_record, mk_plan_group_record, mk_plan_trace_record;
 
 /* What the command line adds to the file. Zero = as the file says. */
 struct mk_plan_options {
@@ -84,6 +98,7 @@ struct mk_plan_options {
     uint32_t shard, shards; /* I/N: 1-based; shards 0 = all */
     char **plugins;
     size_t plugins_n;
+    bool other_flavour; /* run by workers of another flavour, which have no peers */
     bool stress; /* cells are to be put under stress rather than measured: no floors, nothing told beforehand */
 };
 

@@ -47,7 +47,10 @@ const struct mk_op_desc *mk_kind_op(const struct mk_kind *kind, const char *name
 /* Returns whether the kind's operations work on blocks of memory instead of keys. */
 bool mk_kind_has_blocks(const struct mk_kind *kind);
 
-/* Digest over all identities and their files' flags: conductor and worker must agree. */
+/* Returns whether an implementation is a packaged library's (impl/peers/), which other flavours do not have. */
+bool mk_registry_is_peer(const struct mk_impl *impl);
+
+/* Digest over all identities but peers', and their files' flags: conductor and worker must agree. */
 uint64_t mk_registry_digest(void);
 
 #endif

@@ -88,6 +88,9 @@ static void begin_point(struct mk_result_point *point, const struct mk_plan_poin
         phase->name = mk_need_text(from->phases[i].name ? from->phases[i].name : "");
         phase->paced = is_paced(&from->phases[i]);
     }
+    for (size_t i = 0; i < from->traces_n; i++) {
+        mk_record_copy(&mk_plan_trace_record, mk_grow(&point->traces, &point->traces_n, sizeof *point->traces), &from->traces[i]);
+    }
 }
 
 static void begin_cell(struct mk_result_cell *cell, const struct mk_cell *from, const struct mk_plan *plan) {
@@ -100,6 +103,7 @@ static void begin_cell(struct mk_result_cell *cell, const struct mk_cell *from, 
     cell->value_bytes = point->workload.value_bytes;
     cell->threads = group->threads;
     cell->floor = from->floor;
+    cell->unbounded = from->unbounded;
     cell->oversubscribed = group->oversubscribed;
     cell->kept = from->kept;
     cell->elsewhere = from->elsewhere;

@@ -65,6 +65,8 @@ struct mk_result_point {
     bool fresh; /* prefilled and never aged: flatters what chases pointers */
     struct mk_result_phase *phases; /* samples name them by index */
     size_t phases_n;
+    struct mk_plan_trace *traces; /* one, or none */
+    size_t traces_n;
 };
 
 struct mk_result_cell {
@@ -74,6 +76,7 @@ struct mk_result_cell {
     uint64_t value_bytes;
     uint32_t threads;
     bool floor, oversubscribed, kept;
+    bool unbounded; /* nothing bounds what its stalled readers keep from being freed */
     bool elsewhere; /* belongs to a shard that is not in this result */
     bool enough;    /* `until` was reached before all processes had run */
     char *skipped; /* why it was not run; NULL = it was */

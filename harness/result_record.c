@@ -90,6 +90,7 @@ static const struct mk_field point_fields[] = {
     FIELD(mk_result_point, value_bytes, MK_FIELD_U64, 0, "Size of a value."),
     FIELD(mk_result_point, fresh, MK_FIELD_BOOL, 0, "Prefilled and not aged: flatters what chases pointers."),
     PARTS(mk_result_point, phases, phase_record, "The phases; samples name them by index."),
+    PARTS(mk_result_point, traces, mk_plan_trace_record, "The trace that was replayed; empty = operations were drawn."),
     {0},
 };
 static const struct mk_record point_record = {
@@ -106,6 +107,8 @@ static const struct mk_field cell_fields[] = {
     FIELD(mk_result_cell, floor, MK_FIELD_BOOL, 0, "Does nothing: shows what the harness itself costs."),
     FIELD(mk_result_cell, oversubscribed, MK_FIELD_BOOL, 0, "More threads than PUs."),
     FIELD(mk_result_cell, kept, MK_FIELD_BOOL, 0, "One instance for all rounds of a process."),
+    FIELD(mk_result_cell, unbounded, MK_FIELD_BOOL, 0,
+          "Readers stand still, and nothing bounds what they keep from being freed."),
     FIELD(mk_result_cell, elsewhere, MK_FIELD_BOOL, 0, "Belongs to a shard that is not in this result."),
     FIELD(mk_result_cell, enough, MK_FIELD_BOOL, 0, "Ended early: its interval was narrow enough."),
     FIELD(mk_result_cell, skipped, MK_FIELD_TEXT, MK_FIELD_NULLABLE, "Why it was not run; null = it was."),

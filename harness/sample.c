@@ -63,6 +63,22 @@ const struct mk_record mk_counter_sample_record = {
     "One hardware or software counter in one round: a value with its source, or the reason why not.",
 };
 
+static const struct mk_field garbage_fields[] = {
+    U32(mk_garbage_sample, thread, "Number of the thread that stood still, from 0; it is the one that looked."),
+    U64(mk_garbage_sample, every_ns, "How long after one look the next one came, about; 0 = it could not look."),
+    LIST(mk_garbage_sample, at_ns, "By look: when, after the common start."),
+    LIST(mk_garbage_sample, nodes, "By look: retired and not yet freed nodes."),
+    LIST(mk_garbage_sample, bytes, "By look: bytes of those; empty = the structure does not say."),
+    LIST(mk_garbage_sample, stall_begin_ns, "By stretch that it stood in its section: from when, after the common "
+         "start."),
+    LIST(mk_garbage_sample, stall_end_ns, "By stretch: until when."),
+    {0},
+};
+const struct mk_record mk_garbage_sample_record = {
+    "garbage_sample", sizeof(struct mk_garbage_sample), garbage_fields,
+    "What waited to be freed while a reader stood still (stall_ms of the workload), in one round.",
+};
+
 static const struct mk_field round_fields[] = {
     CELL_FIELD(mk_round_sample),
     U32(mk_round_sample, process, "Number of the worker process, from 0: the unit of inference."),
@@ -88,6 +104,14 @@ static const struct mk_field round_fields[] = {
      .record = &mk_thread_sample_record, .help = "What each thread did."},
     {.name = "counters", .type = MK_FIELD_RECORD_LIST, .offset = MK_LIST_AT(mk_round_sample, counters),
      .record = &mk_counter_sample_record, .help = "Counters that were read in this round."},
+    {.name = "peak_unreclaimed", .type = MK_FIELD_U64, .flags = MK_FIELD_NULLABLE, .preset = "null",
+     .offset = MK_AT(mk_round_sample, peak_unreclaimed),
+     .help = "Highest number of retired and not yet freed nodes since the instance was made, or an upper "
+             "bound. null = it retires none, or does not say."},
+    {.name = "peak_unreclaimed_bytes", .type = MK_FIELD_U64, .flags = MK_FIELD_NULLABLE, .preset = "null",
+     .offset = MK_AT(mk_round_sample, peak_unreclaimed_bytes), .help = "Bytes of those. null = unknown."},
+    {.name = "garbage", .type = MK_FIELD_RECORD_LIST, .offset = MK_LIST_AT(mk_round_sample, garbage),
+     .record = &mk_garbage_sample_record, .help = "One a reader that stood still; empty where none did."},
     {0},
 };
 const struct mk_record mk_round_sample_record = {
@@ -132,7 +156,8 @@ static const struct mk_field memory_fields[] = {
     BYTES(peak_bytes, "Highest structure_bytes at any time."),
     BYTES(minor_faults, "Page faults of the worker from before the instance to after the churn."),
     BYTES(unreclaimed, "Retired and not yet freed nodes after the churn."),
-    BYTES(peak_unreclaimed, "Highest number of retired and not yet freed nodes."),
+    BYTES(peak_unreclaimed, "Highest number of retired and not yet freed nodes; where readers stand still, see the "
+          "rounds: none does here."),
     BYTES(peak_unreclaimed_bytes, "Bytes of those."),
     TEXT(mk_memory_sample, allocator, "Identity of the allocator that `structure_bytes` speaks of."),
     {0},

@@ -45,6 +45,20 @@ struct mk_counter_sample {
     char *unavailable; /* the reason, where there is no value; NULL otherwise */
 };
 
+/* What waited to be freed while a reader of one thread stood still. Times are after the common start. */
+struct mk_garbage_sample {
+    uint32_t thread;
+    uint64_t every_ns; /* between two looks, about; 0 = it could not look */
+    uint64_t *at_ns;
+    size_t at_ns_n;
+    uint64_t *nodes; /* by look */
+    size_t nodes_n;
+    uint64_t *bytes; /* by look; empty = the structure does not say */
+    size_t bytes_n;
+    uint64_t *stall_begin_ns, *stall_end_ns; /* the stretches it stood in its section */
+    size_t stall_begin_ns_n, stall_end_ns_n;
+};
+
 /* One round of one cell, one phase. */
 struct mk_round_sample {
     uint32_t cell, process, round, phase;
@@ -61,6 +75,9 @@ struct mk_round_sample {
     size_t threads_n;
     struct mk_counter_sample *counters;
     size_t counters_n;
+    uint64_t peak_unreclaimed, peak_unreclaimed_bytes; /* since the instance was made; UINT64_MAX unknown */
+    struct mk_garbage_sample *garbage; /* one a stalled reader */
+    size_t garbage_n;
 };
 
 /* A histogram of one operation's latency in one process. Bins as hist.h numbers them. */
@@ -94,7 +111,8 @@ struct mk_check_sample {
     char *detail;
 };
 
-extern const struct mk_record mk_thread_sample_record, mk_counter_sample_record, mk_round_sample_record,
+extern const struct mk_record mk_thread_sample_record, mk_counter_sample_record, mk_garbage_sample_record,
+    mk_round_sample_record,
     mk_latency_sample_record, mk_memory_sample_record, mk_check_sample_record;
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "registry.h"
+#include "replay.h"
 
 /* ---- from the workload's words to the generators' ------------------------------------------ */
 
@@ -227,6 +228,14 @@ static size_t age_words(const struct mk_streams_config *config, const struct mk_
     return mk_split(all, thread + 1, config->threads) - mk_split(all, thread, config->threads);
 }
 
+/* Words of a trace, by the same way from ids to keys. */
+static int make_replay(struct mk_streams *streams, const struct mk_streams_config *config, struct mk_err *err) {
+    struct mk_keys keys;
+    struct mk_keys_config all = keys_config(config->kind, &config->point->workload.keys, 0);
+    if (mk_keys_init(&keys, &all, mk_seed(config->seed, config->process, MK_SEED_ALL, MK_SEED_ALL), err)) return -1;
+    return mk_replay_make(streams, config, &keys, err);
+}
+
 int mk_streams_make(struct mk_streams *streams, const struct mk_streams_config *config, struct mk_err *err) {
     const struct mk_plan_point *point = config->point;
     memset(streams, 0, sizeof *streams);
@@ -237,7 +246,7 @@ int mk_streams_make(struct mk_streams *streams, const struct mk_streams_config *
     streams->prefill = mk_need(config->threads, sizeof *streams->prefill);
     streams->phase = mk_need(point->phases_n, sizeof *streams->phase);
     if (open_stage(&streams->age, config, &point->phases[0], 0, err)) return -1;
-    for (uint32_t t = 0; t < config->threads && !config->only_phases; t++) {
+    for (uint32_t t = 0; t < config->threads && !config->only_phases && !point->traces_n; t++) {
         streams->age.words[t].n = age_words(config, &streams->age, t);
     }
     for (size_t p = 0; p < point->phases_n; p++) {
@@ -246,6 +255,7 @@ int mk_streams_make(struct mk_streams *streams, const struct mk_streams_config *
             streams->phase[p].words[t].n = phase_words(config, &point->phases[p], streams->phase[p].group_of[t]);
         }
     }
+    if (point->traces_n) return make_replay(streams, config, err);
     pthread_t *id = mk_need(config->threads, sizeof *id);
     struct job *job = mk_need(config->threads, sizeof *job);
     uint32_t started = 0;
@@ -310,6 +320,7 @@ int mk_streams_expect(const struct mk_streams *streams, const size_t *begun, con
     bool any = mk_expect_any(streams->kind->ops);
     if (any && threads > 1) return mk_fail(err, "who finds it empty is the clock's");
     if (!any && !first->uses_keys) return mk_fail(err, "the kind has no keys to follow");
+    if (streams->point->traces_n && threads > 1 && mk_replay_settled(streams, 0, err)) return -1;
     struct mk_expect *expect = mk_expect_open(&first->keys, streams->kind->ops, err);
     if (!expect) return -1;
     int failed = replay(expect, streams->prefill, NULL, NULL, threads, &ignored, err) ||
@@ -326,6 +337,7 @@ int mk_streams_expect(const struct mk_streams *streams, const size_t *begun, con
 double mk_streams_expect_distinct(const struct mk_streams *streams, uint32_t phase, const struct mk_expected *replayed) {
     const struct mk_stage *stage = &streams->phase[phase];
     const struct mk_workload_phase *of = &streams->point->phases[phase];
+    if (streams->point->traces_n) return NAN;
     for (size_t g = 0; g < stage->ops_n; g++) {
         const struct mk_workload_keys *a = &of->groups[0].keys, *b = &of->groups[g].keys;
         if (a->count != b->count || a->offset != b->offset || a->distribution != b->distribution) return NAN;

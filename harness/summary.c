@@ -69,6 +69,27 @@ static double bytes_per_element(const struct mk_result_cell *cell, bool churn) {
     return median;
 }
 
+static void raise(uint64_t *most, uint64_t value) {
+    if (value != UINT64_MAX && (*most == UINT64_MAX || value > *most)) *most = value;
+}
+
+/* Where readers stand still, the rounds are where they do. */
+static void garbage(struct mk_summary_row *row) {
+    const struct mk_result_cell *cell = row->cell;
+    row->peak_unreclaimed = row->peak_unreclaimed_bytes = UINT64_MAX;
+    for (size_t i = 0; i < cell->rounds_n; i++) row->stalled |= cell->rounds[i].garbage_n != 0;
+    for (size_t i = 0; row->stalled && i < cell->rounds_n; i++) {
+        const struct mk_round_sample *round = &cell->rounds[i];
+        if (round->phase != row->phase) continue;
+        raise(&row->peak_unreclaimed, round->peak_unreclaimed);
+        raise(&row->peak_unreclaimed_bytes, round->peak_unreclaimed_bytes);
+    }
+    for (size_t i = 0; !row->stalled && i < cell->memory_n; i++) {
+        raise(&row->peak_unreclaimed, cell->memory[i].peak_unreclaimed);
+        raise(&row->peak_unreclaimed_bytes, cell->memory[i].peak_unreclaimed_bytes);
+    }
+}
+
 static void make_row(struct mk_summary *summary, const struct mk_result_cell *cell, uint32_t phase) {
     const struct mk_result_file *result = summary->result;
     struct mk_summary_row *row = mk_grow(&summary->rows, &summary->rows_n, sizeof *row);
@@ -88,6 +109,7 @@ static void make_row(struct mk_summary *summary, const struct mk_result_cell *ce
     row->probe_ns = probe(row);
     row->fill_bytes = bytes_per_element(cell, false);
     row->churn_bytes = bytes_per_element(cell, true);
+    garbage(row);
     row->ratio = (struct mk_interval){NAN, NAN, NAN, NAN};
 }
 
@@ -209,6 +231,7 @@ static void note_extent(struct mk_summary *summary) {
         summary->has_latency |= !isnan(row->service.p50_ns) || !isnan(row->response.p50_ns);
         summary->has_response |= !isnan(row->response.p50_ns);
         summary->has_memory |= !isnan(row->fill_bytes) || !isnan(row->churn_bytes);
+        summary->has_stalled |= row->stalled;
         uint64_t n = row->mops.n;
         if (!n) continue;
         summary->coverage = fmin(summary->coverage, row->mops.interval.coverage);

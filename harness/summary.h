@@ -34,6 +34,9 @@ struct mk_summary_row {
     struct mk_summary_latency service, response;
     double probe_ns;                 /* contained in every latency */
     double fill_bytes, churn_bytes;  /* structure_bytes an element */
+    bool stalled; /* readers stood still */
+    uint64_t peak_unreclaimed, peak_unreclaimed_bytes; /* of all rounds, if stalled, else in the memory worker;
+                                                        * UINT64_MAX = unknown */
 };
 
 struct mk_summary_counter {
@@ -48,7 +51,7 @@ struct mk_summary {
     size_t rows_n;
     struct mk_summary_counter *counters; /* every counter that was asked for */
     size_t counters_n;
-    bool has_latency, has_response, has_memory;
+    bool has_latency, has_response, has_memory, has_stalled;
     double coverage; /* the least that the figures' intervals cover; NaN without any */
     uint64_t processes_min, processes_max; /* of the rows that have figures */
 };

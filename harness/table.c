@@ -78,9 +78,31 @@ static void add_columns(struct mk_grid *grid, const struct mk_summary *summary) 
         mk_grid_column(grid, "B/elem", "fill", MK_RIGHT);
         mk_grid_column(grid, "B/elem", "churn", MK_RIGHT);
     }
+    if (summary->has_stalled) {
+        mk_grid_column(grid, "unreclaimed", "at most", MK_RIGHT);
+        mk_grid_column(grid, "garbage", "", MK_LEFT);
+    }
     for (size_t i = 0; i < summary->counters_n; i++)
         mk_grid_column(grid, summary->counters[i].name, "/op", MK_RIGHT);
     mk_grid_column(grid, "verdict", "", MK_LEFT);
+}
+
+/* Bytes, or nodes where nobody knows their size; and whether more time would have made more of them. */
+static void put_garbage(struct mk_grid *grid, const struct mk_summary_row *row) {
+    static const char *const units[] = {"B", "kB", "MB", "GB"};
+    bool known = row->peak_unreclaimed_bytes != UINT64_MAX, counted = row->peak_unreclaimed != UINT64_MAX;
+    double size = (double)row->peak_unreclaimed_bytes;
+    unsigned unit = 0;
+    for (; known && size >= 1000 && unit < 3; unit++) size /= 1000;
+    if (!row->stalled || (!known && !counted)) {
+        mk_grid_put(grid, MK_TONE_FAINT, "-");
+    } else if (known) {
+        mk_grid_put(grid, MK_TONE_PLAIN, "%.*f %s", unit && size < 100 ? 1 : 0, size, units[unit]);
+    } else {
+        mk_grid_put(grid, MK_TONE_PLAIN, "%" PRIu64 " nodes", row->peak_unreclaimed);
+    }
+    mk_grid_put(grid, row->cell->unbounded ? MK_TONE_WARN : MK_TONE_PLAIN, "%s",
+                !row->stalled ? "-" : row->cell->unbounded ? "unbounded" : "bounded");
 }
 
 static void put_versus(struct mk_grid *grid, const struct mk_summary_row *row) {
@@ -135,6 +157,7 @@ static void put_row(struct mk_grid *grid, const struct mk_summary *summary, cons
         put_bytes(grid, row->fill_bytes);
         put_bytes(grid, row->churn_bytes);
     }
+    if (summary->has_stalled) put_garbage(grid, row);
     for (size_t i = 0; i < summary->counters_n; i++) put_counter(grid, &row->counters[i]);
     put_verdict(grid, row);
 }
@@ -239,6 +262,14 @@ static void write_latency_key(const struct mk_summary *summary, const struct mk_
             mk_need_format("p50, p99: service time, from the call%s%s.",
                            summary->has_response ? "; resp.: response time, from the intended start" : "", cost));
     free(cost);
+}
+
+static void write_garbage_key(const struct mk_summary *summary, const struct mk_table_options *options,
+                              struct mk_text *out) {
+    if (!summary->has_stalled) return;
+    line(out, options, MK_TONE_FAINT,
+         "unreclaimed: most that was retired and not yet freed in a round; unbounded: it grows as long as a reader "
+         "stands still.");
 }
 
 static void write_marks(const struct mk_summary *summary, const struct mk_table_options *options,
@@ -395,6 +426,7 @@ void mk_table_write(const struct mk_summary *summary, const struct mk_table_opti
     mk_text_putc(out, '\n');
     write_key(summary, options, out);
     write_latency_key(summary, options, out);
+    write_garbage_key(summary, options, out);
     write_marks(summary, options, out);
     write_counters(summary, options, out);
     write_remarks(summary, options, out);

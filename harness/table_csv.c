@@ -16,7 +16,7 @@ static void csv_heads(struct mk_grid *grid, const struct mk_summary *summary) {
         "latency_probe_ns", "allocator", "elements_fill", "requested_bytes_fill", "structure_bytes_fill",
         "rss_bytes_fill", "elements_churn", "requested_bytes_churn", "structure_bytes_churn", "rss_bytes_churn",
         "requested_bytes_drain", "structure_bytes_drain", "peak_bytes", "minor_faults_count", "unreclaimed_count",
-        "peak_unreclaimed_count", "peak_unreclaimed_bytes", "verdict", "reasons", NULL,
+        "peak_unreclaimed_count", "peak_unreclaimed_bytes", "stalled", "unbounded", "verdict", "reasons", NULL,
     };
     for (size_t i = 0; heads[i]; i++) mk_grid_column(grid, heads[i], "", MK_LEFT);
     for (size_t i = 0; i < summary->counters_n; i++) {
@@ -55,7 +55,8 @@ static void csv_latency(struct mk_grid *grid, const struct mk_summary_latency *l
 }
 
 /* The first worker's; there is one as a rule, and the result file has them all. */
-static void csv_memory(struct mk_grid *grid, const struct mk_result_cell *cell) {
+static void csv_memory(struct mk_grid *grid, const struct mk_summary_row *row) {
+    const struct mk_result_cell *cell = row->cell;
     struct mk_memory_sample none;
     memset(&none, 0xff, sizeof none);
     none.allocator = NULL;
@@ -64,7 +65,7 @@ static void csv_memory(struct mk_grid *grid, const struct mk_result_cell *cell) 
         memory->elements_fill, memory->requested_bytes_fill, memory->structure_bytes_fill, memory->rss_bytes_fill,
         memory->elements_churn, memory->requested_bytes_churn, memory->structure_bytes_churn,
         memory->rss_bytes_churn, memory->requested_bytes_drain, memory->structure_bytes_drain, memory->peak_bytes,
-        memory->minor_faults, memory->unreclaimed, memory->peak_unreclaimed, memory->peak_unreclaimed_bytes,
+        memory->minor_faults, memory->unreclaimed, row->peak_unreclaimed, row->peak_unreclaimed_bytes, row->stalled, cell->unbounded,
     };
     csv_text(grid, memory->allocator);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) csv_count(grid, counts[i]);
@@ -95,7 +96,7 @@ static void csv_row(struct mk_grid *grid, const struct mk_summary *summary, cons
     csv_latency(grid, &row->service);
     csv_latency(grid, &row->response);
     csv_number(grid, row->probe_ns);
-    csv_memory(grid, cell);
+    csv_memory(grid, row);
     csv_text(grid, mk_verdict_names[cell->verdict]);
     csv_reasons(grid, cell);
     for (size_t i = 0; i < summary->counters_n; i++) csv_number(grid, row->counters[i].interval.estimate);

@@ -123,6 +123,9 @@ static const struct mk_field group_fields[] = {
     {WITH_TYPE(U64, mk_workload_group, stall_ms), .min = 0, .max = 1e7, .preset = "0",
      .help = "In place of operations: stand still inside a read-side section that long, again and again, which "
              "holds memory reclamation up."},
+    {WITH_TYPE(U64, mk_workload_group, stall_pause_ms), .min = 0, .max = 1e7, .preset = "0",
+     .help = "With stall_ms: stand outside a section that long before each time, so that one sees what comes of the "
+             "garbage afterwards; 0 is not at all."},
     {WITH_TYPE(U64, mk_workload_group, thread_life_ops), .min = 0, .max = 0x1p40, .preset = "0",
      .help = "Operations after which a thread ends and a new one takes its place; 0 is never."},
     {WITH_TYPE(TEXT, mk_workload_group, pin),
@@ -210,6 +213,10 @@ static const struct mk_field workload_fields[] = {
      .help = "Size of a map's values: 8, 64, 256 or 1024."},
     {WITH_TYPE(RECORD, mk_workload, prefill), .record = &prefill_record,
      .help = "What is there before the clock starts."},
+    {WITH_TYPE(TEXT, mk_workload, trace),
+     .help = "A trace of operations to replay (kinds map, list, queue, stack), in place of `ops`, `groups`, `phases` and "
+             "most of `keys` and `prefill`: its path, relative to this file. A round is one pass over it; `ops_count` ends "
+             "it earlier. `memkit-bench trace --help` says how to record one."},
     OPS_FIELD(mk_workload,
               "Mix of operations: names and shares that add up to 1. May be left out where every phase or group "
               "has its own, and for kinds with a default: alloc {\"pair\": 1}, hash {\"hash\": 1}, reclaim "
@@ -415,7 +422,7 @@ int mk_workload_phases(const struct mk_workload *workload, struct mk_workload_ph
         fill_phase(phase, workload);
         for (size_t g = 0; g < phase->groups_n && !failed; g++) {
             const struct mk_workload_group *group = &phase->groups[g];
-            if (group->ops_n || group->stall_ms) continue;
+            if (group->ops_n || group->stall_ms || workload->trace) continue;
             failed = mk_fail(err, "missing key \"ops\": nothing says what phase \"%s\", group \"%s\", is to do",
                              phase->name, group->name);
         }

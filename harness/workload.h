@@ -60,6 +60,7 @@ struct mk_workload_group {
     double rate_ops;         /* a second and thread, open loop; 0 = the workload's */
     uint64_t think_ns;       /* between operations */
     uint64_t stall_ms;       /* stand still inside a read-side section that long, again and again */
+    uint64_t stall_pause_ms; /* stand outside a section before each time */
     uint64_t thread_life_ops; /* a thread ends and another begins after so many */
     char *pin; /* NULL: the workload's */
 };
@@ -108,6 +109,7 @@ struct mk_workload {
     struct mk_workload_blocks blocks;
     uint64_t value_bytes;
     struct mk_workload_prefill prefill;
+    char *trace; /* replayed in place of ops and keys; relative to the workload file; NULL = none */
     struct mk_share *ops;
     size_t ops_n;
     uint64_t run_len;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "counter.h"
+#include "optrace.h"
 #include "registry.h"
 #include "topo.h"
 
@@ -379,6 +380,51 @@ static void check_filled_in(struct check *c) {
     mk_workload_phases_free(phases, n);
 }
 
+/* ---- traces ------------------------------------------------------------------------------- */
+
+/* Returns whether the kind has an operation that traces can hold. */
+static bool is_recorded(const struct mk_kind *kind) {
+    for (unsigned code = MK_OPTRACE_FIRST_OP; code < MK_RECORD_OPS; code++) {
+        if (mk_kind_op(kind, mk_optrace_ops[code].name)) return !mk_kind_has_blocks(kind);
+    }
+    return false;
+}
+
+/* Complains about a key, or one of a section, that says what the trace says already. */
+static void excluded(struct check *c, const char *section, const char *key, bool said, const char *remedy) {
+    uint32_t node = of_section(c, section), inner = key ? mk_json_get(c->doc, node, key) : node;
+    if (!said) return;
+    WRONG(c, inner == MK_JSON_NONE ? node : inner, "\"%s%s%s\" and \"trace\" exclude each other: %s", section, key ? "." : "",
+          key ? key : "", remedy);
+}
+
+static void check_trace(struct check *c) {
+    static const char of_trace[] = "the trace says which operations, on which keys; leave it out";
+    static const char before[] = "what a trace finds at its beginning is there beforehand, and nothing else; leave it out";
+    const struct mk_workload *w = c->w;
+    struct mk_workload preset;
+    if (!w->trace) return;
+    if (!w->trace[0]) WRONG(c, c->section, "\"trace\" is empty: give the path of a trace, relative to this file");
+    if (c->kind && !is_recorded(c->kind)) {
+        WRONG(c, c->section, "\"trace\" means nothing for kind %s: traces are of maps, lists, queues and stacks", c->kind->name);
+        return;
+    }
+    mk_record_preset(&mk_workload_record, &preset);
+    excluded(c, "ops", NULL, w->ops_n != 0, of_trace);
+    excluded(c, "groups", NULL, w->groups_n != 0, of_trace);
+    excluded(c, "phases", NULL, w->phases_n != 0, of_trace);
+    excluded(c, "run_len", NULL, w->run_len != preset.run_len, of_trace);
+    excluded(c, "keys", "count", w->keys.count != preset.keys.count, of_trace);
+    excluded(c, "keys", "offset", w->keys.offset != preset.keys.offset, of_trace);
+    excluded(c, "keys", "distribution", w->keys.distribution != preset.keys.distribution, of_trace);
+    excluded(c, "prefill", "frac", w->prefill.frac < 1, before);
+    excluded(c, "prefill", "age_ops", w->prefill.age_ops != MK_AGE_TWICE, before);
+    excluded(c, "instance", NULL, w->instance != MK_INSTANCE_SHARED, "what was recorded was shared");
+    excluded(c, "round_ms", NULL, w->round_ms != preset.round_ms,
+             "a round is one pass over the trace; \"ops_count\" ends it earlier");
+    mk_record_free(&mk_workload_record, &preset);
+}
+
 /* ---- all of it ---------------------------------------------------------------------------- */
 
 /* By section. Those that look at single elements go on where the table has refused others. */
@@ -391,6 +437,7 @@ static const struct {
     {"compose", check_compose, true},  {"threads", check_threads, false}, {"pin", check_pin, false},
     {"memory", check_memory, false},   {"keys", check_keys, true},        {"blocks", check_blocks, false},
     {"ops", check_ops, true},          {"groups", check_groups, true},    {"phases", check_phases, true},
+    {"trace", check_trace, false},
     {"counters", check_counters, true}, {"value_bytes", check_value_bytes, false},
 };
 

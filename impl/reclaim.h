@@ -102,6 +102,8 @@ static inline size_t mk_reclaim_report(uint64_t retired, uint64_t freed, uint64_
     return n;
 }
 
+#define MK_RECLAIM_WAITING 2 /* where in the report "unreclaimed" stands */
+
 MK_DEFINE_LATER(struct mk_reclaim_def, mk_reclaim_here);
 
 /* The reclaimer this unit was compiled with. */
@@ -243,7 +245,14 @@ MK_DOOR void mk_reclaim_unhold(void *self, struct mk_thread *me) {
 }
 
 MK_DOOR size_t mk_reclaim_stats(void *self, struct mk_stat *out, size_t room) {
-    return mk_reclaim_here.stats(((struct mk_reclaim_bench *)self)->smr, out, room);
+    const struct mk_reclaim_bench *bench = (const struct mk_reclaim_bench *)self;
+    size_t n = mk_reclaim_here.stats(bench->smr, out, room);
+    /* All nodes are of one size here, so that what waits is known in bytes, too. */
+    if (n > MK_RECLAIM_WAITING && n < room) {
+        out[n].name = "unreclaimed_bytes";
+        out[n].value = out[MK_RECLAIM_WAITING].value * bench->how.bytes;
+    }
+    return n + 1;
 }
 
 MK_DOOR uint64_t mk_reclaim_count(void *self) {

@@ -329,6 +329,60 @@ def test_stalled_readers_run_where_there_is_a_section(case):
     contains(cells_of(result, "map/mutex")[0]["skipped"], "read-side section")
 
 
+def test_what_waits_beside_a_stalled_reader_is_in_the_result(case):
+    groups = [{"name": "stalled", "threads": 1, "stall_ms": 8, "stall_pause_ms": 4},
+              {"name": "writers", "ops": {"replace": 1}, "rate_ops": 100000}]
+    path = case.file("w.json", workload(kind="reclaim", ops=None, groups=groups, threads=[2], impls=["reclaim/*"],
+                                        keys={"count": 100}, round_ms=30, processes=1))
+    run = case.run(path, "-o", "r.json", "--csv", "t.csv")
+    equal(run.returncode, 0, run.stderr)
+    contains(run.stdout, "unreclaimed", "unbounded: it grows as long as a reader stands still")
+    result = case.result()
+    for cell in result["cells"]:
+        equal(cell["unbounded"], cell["identity"] in UNBOUNDED_RECLAIMERS, cell["identity"])
+        if cell["floor"] or cell["skipped"]:
+            continue
+        equal(cell["memory"][0]["peak_unreclaimed"], None)  # nobody stands still there
+        timed = [round_ for round_ in cell["rounds"] if round_["sort"] == "timed"]
+        assert timed, cell["identity"]
+        for round_ in timed:
+            check_garbage(round_)
+    # What is retired while the reader stands can only wait: a hundred a millisecond, eight of them at a time.
+    for identity, least in (("reclaim/ebr", 100), ("reclaim/leak", 100), ("reclaim/hp", 0)):
+        peaks = [round_["peak_unreclaimed"] for cell in cells_of(result, identity) for round_ in cell["rounds"]]
+        assert peaks and max(peaks) > least, (identity, peaks)
+    table = {line.split()[0]: line for line in run.stdout.split("\n") if line.startswith("reclaim/")}
+    contains(table["reclaim/leak"], "unbounded")
+    assert " bounded" in table["reclaim/hp"] and "unbounded" not in table["reclaim/hp"], table["reclaim/hp"]
+    with open(os.path.join(case.folder, "t.csv"), encoding="utf-8") as rows:
+        heads = rows.readline().rstrip("\n").split(",")
+        leak = next(row for row in rows if row.startswith("reclaim/leak,")).split(",")
+    equal(leak[heads.index("stalled")] + leak[heads.index("unbounded")], "11")
+    equal(int(leak[heads.index("peak_unreclaimed_count")]),
+          max(round_["peak_unreclaimed"] for round_ in cells_of(result, "reclaim/leak")[0]["rounds"]
+              if round_["peak_unreclaimed"] is not None))
+
+
+UNBOUNDED_RECLAIMERS = {"reclaim/leak", "reclaim/ebr", "reclaim/qsbr", "reclaim/ck_epoch", "reclaim/urcu_memb",
+                        "reclaim/urcu_qsbr"}
+
+
+def check_garbage(round_):
+    """One series, in order of time, below the peak; stretches one after the other and within the round."""
+    equal(len(round_["garbage"]), 1)
+    seen = round_["garbage"][0]
+    assert seen["nodes"] and len(seen["nodes"]) == len(seen["at_ns"]) == len(seen["bytes"]), seen
+    equal(seen["at_ns"], sorted(seen["at_ns"]))
+    assert round_["peak_unreclaimed"] > 0 and round_["peak_unreclaimed_bytes"] > round_["peak_unreclaimed"], round_
+    node = {have // count for have, count in zip(seen["bytes"], seen["nodes"]) if count}
+    assert len(node) <= 1, f"nodes of {node} bytes"
+    spans = list(zip(seen["stall_begin_ns"], seen["stall_end_ns"]))
+    assert spans and len(spans) == len(seen["stall_end_ns"]), seen
+    edges = [edge for span in spans for edge in span]
+    equal(edges, sorted(edges))
+    assert edges[0] >= 4_000_000, "it stands outside first"
+
+
 def test_allocators_hand_blocks_over(case):
     groups = [{"name": "producers", "threads": 1, "ops": {"give": 1}}, {"name": "consumers", "threads": 1, "ops": {"take": 1}}]
     path = case.file("w.json", workload(kind="alloc", impls=["alloc/*"], ops=None, keys=None, groups=groups, threads=None,

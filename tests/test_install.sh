@@ -10,7 +10,7 @@ bench=$BUILD/memkit-bench
 check 'make install' make install PREFIX="$to"
 for file in bin/memkit-bench include/memkit/mk.h include/memkit/map.h include/memkit/hash/fold.c \
     share/man/man1/memkit-bench.1 share/bash-completion/completions/memkit-bench \
-    share/memkit-bench/workloads/quickstart.json share/memkit-bench/scripts/plot.py lib/pkgconfig/memkit.pc; do
+    include/memkit/record.h share/memkit-bench/workloads/traces/lru.optrace share/memkit-bench/workloads/quickstart.json share/memkit-bench/scripts/plot.py lib/pkgconfig/memkit.pc; do
     check "installed: $file" test -s "$to/$file"
 done
 runs() {
@@ -45,6 +45,7 @@ completes() {
 if command -v bash >/dev/null; then
     check 'completion: commands' completes validate val
     check 'completion: options of a command' completes --topology plan --top
+    check 'completion: what to do with a trace' completes import trace im
     check 'completion: identities' completes map/mutex run x.json --impl map/mu
 else
     skip 'completion' 'bash is not installed'

@@ -23,7 +23,9 @@ def load(path, name):
     return module
 
 
-plot = load(PLOT, "plot")
+plot = load(PLOT, "plot")  # and its folder is where the others are found
+plot_frame, plot_garbage, plot_heat, plot_memory, plot_result, plot_speed = (
+    importlib.import_module("plot_" + name) for name in ("frame", "garbage", "heat", "memory", "result", "speed"))
 data = load(os.path.join(TESTS, "data", "make_results.py"), "make_results")
 HAVE_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 needs_matplotlib = unittest.skipUnless(HAVE_MATPLOTLIB, "matplotlib is not installed")
@@ -53,57 +55,61 @@ class Folder(unittest.TestCase):
 
 class Statistics(unittest.TestCase):
     def test_interval_is_of_order_statistics(self):
-        self.assertIsNone(plot.interval([]))
-        self.assertEqual(plot.interval([3]), (3, 3, 3))
-        self.assertEqual(plot.interval([5, 1, 2, 9, 4]), (4, 1, 9))      # 5: 94 %, the widest there is
-        self.assertEqual(plot.interval([6, 1, 2, 3, 4, 5]), (3.5, 1, 6))  # 6: 97 %
-        self.assertEqual(plot.interval(list(range(1, 10))), (5, 2, 8))    # 9: second to eighth, 96 %
-        self.assertEqual(plot.interval(list(range(1, 21))), (10.5, 6, 15))
+        self.assertIsNone(plot_result.interval([]))
+        self.assertEqual(plot_result.interval([3]), (3, 3, 3))
+        self.assertEqual(plot_result.interval([5, 1, 2, 9, 4]), (4, 1, 9))      # 5: 94 %, the widest there is
+        self.assertEqual(plot_result.interval([6, 1, 2, 3, 4, 5]), (3.5, 1, 6))  # 6: 97 %
+        self.assertEqual(plot_result.interval(list(range(1, 10))), (5, 2, 8))    # 9: second to eighth, 96 %
+        self.assertEqual(plot_result.interval(list(range(1, 21))), (10.5, 6, 15))
 
     def test_wall_time_is_from_first_start_to_last_end(self):
         threads = [{"start_skew_ns": 100, "wall_ns": 1000, "ops": 50},
                    {"start_skew_ns": 300, "wall_ns": 1200, "ops": 20}, {"wall_ns": 9000, "ops": 0}]
-        self.assertAlmostEqual(plot.mops_of({"threads": threads}), 70e3 / 1400)
-        self.assertIsNone(plot.mops_of({"threads": []}))
+        self.assertAlmostEqual(plot_result.mops_of({"threads": threads}), 70e3 / 1400)
+        self.assertIsNone(plot_result.mops_of({"threads": []}))
 
     def test_process_is_the_unit(self):
         def timed(process, ops, **more):
             return {"process": process, "threads": [{"ops": ops, "wall_ns": 1000}], **more}
         cell = {"rounds": [timed(0, 10), timed(0, 1000), timed(0, 12), timed(1, 20), timed(1, 7, phase=1),
                            timed(1, 9, sort="latency")]}
-        self.assertEqual(plot.throughput(cell, 0), (16, 12, 20))
-        self.assertEqual(plot.throughput(cell, 1), (7, 7, 7))
-        self.assertIsNone(plot.throughput(cell, 2))
+        self.assertEqual(plot_result.throughput(cell, 0), (16, 12, 20))
+        self.assertEqual(plot_result.throughput(cell, 1), (7, 7, 7))
+        self.assertIsNone(plot_result.throughput(cell, 2))
 
     def test_bins_and_percentiles(self):
         for ns in (0, 1, 255, 256, 257, 1000, 123456, 10**12):
-            middle = plot.bin_middle_ns(data.bin_of(ns))
+            middle = plot_result.bin_middle_ns(data.bin_of(ns))
             self.assertLessEqual(abs(middle - ns), ns / 256)
         samples = [{"bin": [data.bin_of(100), data.bin_of(5000)], "bin_count": [98, 1], "max_ns": 5001},
                    {"bin": [data.bin_of(9000)], "bin_count": [1], "max_ns": 9001}]
-        self.assertEqual(plot.percentile(samples, 50), 100)
-        self.assertEqual(plot.percentile(samples, 98), 100)
-        self.assertAlmostEqual(plot.percentile(samples, 99), 5000, delta=20)
-        self.assertEqual(plot.percentile(samples, 100), 9001)
+        self.assertEqual(plot_result.percentile(samples, 50), 100)
+        self.assertEqual(plot_result.percentile(samples, 98), 100)
+        self.assertAlmostEqual(plot_result.percentile(samples, 99), 5000, delta=20)
+        self.assertEqual(plot_result.percentile(samples, 100), 9001)
 
     def test_unknown_bytes_are_not_zero(self):
         cell = {"memory": [{"elements_fill": 10, "structure_bytes_fill": 480, "elements_churn": None,
                             "structure_bytes_churn": 5}]}
-        self.assertEqual(plot.bytes_per_element(cell, "fill"), 48)
-        self.assertIsNone(plot.bytes_per_element(cell, "churn"))
-        self.assertIsNone(plot.bytes_per_element({}, "fill"))
+        self.assertEqual(plot_result.bytes_per_element(cell, "fill"), 48)
+        self.assertIsNone(plot_result.bytes_per_element(cell, "churn"))
+        self.assertIsNone(plot_result.bytes_per_element({}, "fill"))
+        self.assertIsNone(plot_result.bytes_per_element(cell, "fill", "rss"))
+        unseen = {"memory": [{"elements_fill": 10, "structure_bytes_fill": 9, "rss_bytes_fill": 640}]}
+        self.assertIsNone(plot_result.bytes_per_element(unseen, "fill"))  # less than a byte each: a library's own
+        self.assertEqual(plot_result.bytes_per_element(unseen, "fill", "rss"), 64)
 
     def test_labels_keep_apart_and_near(self):
-        self.assertEqual(plot.spread([1, 100], 10), [1, 100])
-        placed = plot.spread([50, 50, 51, 200], 10)
+        self.assertEqual(plot_frame.spread([1, 100], 10), [1, 100])
+        placed = plot_frame.spread([50, 50, 51, 200], 10)
         self.assertTrue(all(b - a >= 10 - 1e-9 for a, b in zip(placed, placed[1:])))
         self.assertAlmostEqual(sum(placed[:3]) / 3, 151 / 3)
         self.assertEqual(placed[3], 200)
 
     def test_swept_keys(self):
-        self.assertEqual(plot.swept("keys.count=1000 value_bytes=64"), {"keys.count": "1000", "value_bytes": "64"})
-        self.assertEqual(plot.swept(""), {})
-        self.assertEqual(plot.some(list(range(10)), 3), [0, 4, 9])
+        self.assertEqual(plot_result.swept("keys.count=1000 value_bytes=64"), {"keys.count": "1000", "value_bytes": "64"})
+        self.assertEqual(plot_result.swept(""), {})
+        self.assertEqual(plot_result.some(list(range(10)), 3), [0, 4, 9])
 
 
 class Kept(unittest.TestCase):
@@ -116,7 +122,7 @@ class Kept(unittest.TestCase):
 @needs_matplotlib
 class Charts(Folder):
     def result(self, made):
-        return plot.Result(self.write(made))
+        return plot_result.Result(self.write(made))
 
     def texts(self, figure):
         """Every text of a figure."""
@@ -137,7 +143,7 @@ class Charts(Folder):
 
     def test_throughput_leaves_out_what_failed_and_says_so(self):
         result = self.result(data.make_three())
-        figure = plot.draw_throughput(result)
+        figure = plot_speed.draw_throughput(result)
         self.says(figure, "Left out: map/gamma+reclaim/one at 2 threads (contents).")
         self.says(figure, "Hollow: untrustworthy (contended).")
         self.says(figure, "Mops/s (wall time)")
@@ -152,7 +158,7 @@ class Charts(Folder):
 
     def test_throughput_has_an_interval_at_each_point(self):
         result = self.result(data.make_one())
-        figure = plot.draw_throughput(result)
+        figure = plot_speed.draw_throughput(result)
         from matplotlib.container import ErrorbarContainer
         bars = [item for item in figure.axes[0].containers if isinstance(item, ErrorbarContainer)]
         self.assertEqual(len(bars), 3)
@@ -163,42 +169,42 @@ class Charts(Folder):
 
     def test_floor_is_shown_and_never_ranked(self):
         made = data.make_one()
-        figure = plot.draw_throughput(self.result(made))
+        figure = plot_speed.draw_throughput(self.result(made))
         self.says(figure, "floor (harness cost) off the scale: ")
         for cell in made["cells"]:
             for sample in cell["rounds"] if cell["floor"] else []:
                 for thread in sample["threads"]:
                     thread["ops"] //= 20
-        figure = plot.draw_throughput(self.result(made))
-        dashed = [line for line in figure.axes[0].lines if line.get_color() == plot.FLOOR_COLOUR]
+        figure = plot_speed.draw_throughput(self.result(made))
+        dashed = [line for line in figure.axes[0].lines if line.get_color() == plot_frame.FLOOR_COLOUR]
         self.assertEqual([line.get_linestyle() for line in dashed], ["--"])
         self.assertNotIn("map/null", "".join(self.texts(figure)))
 
     def test_few_have_labels_many_a_legend(self):
-        figure = plot.draw_throughput(self.result(data.make_three()))
+        figure = plot_speed.draw_throughput(self.result(data.make_three()))
         self.assertIsNone(figure.axes[0].get_legend())
         self.says(figure, "map/beta[shards=4]")
-        figure = plot.draw_throughput(self.result(data.make_eight()))
+        figure = plot_speed.draw_throughput(self.result(data.make_eight()))
         self.assertEqual([text.get_text() for text in figure.axes[0].get_legend().get_texts()], data.NAMES)
-        self.says(figure, "more threads\nthan PUs")
+        self.says(figure, "shaded: more threads than PUs")
 
     def test_one_number_of_threads_is_bars(self):
         made = data.make_three()
         made["cells"] = [cell for cell in made["cells"] if cell["threads"] == 4]
-        figure = plot.draw_throughput(self.result(made))
+        figure = plot_speed.draw_throughput(self.result(made))
         self.assertEqual(len(figure.axes[0].patches), 3)
-        self.says(figure, "throughput, 4 threads")
+        self.says(figure, "Throughput, 4 threads")
 
     def test_phases_are_panels(self):
         made = data.make_one()
         made["points"][0]["phases"] = [{"name": "load"}, {"name": "run"}]
         for cell in made["cells"]:
             cell["rounds"] += [dict(sample, phase=1) for sample in cell["rounds"]]
-        figure = plot.draw_throughput(self.result(made))
+        figure = plot_speed.draw_throughput(self.result(made))
         self.assertEqual([axes.get_title(loc="left") for axes in figure.axes], ["phase load", "phase run"])
 
     def test_latency_is_logarithmic_and_names_its_time(self):
-        figure = plot.draw_latency(self.result(data.make_sweep()))
+        figure = plot_speed.draw_latency(self.result(data.make_sweep()))
         self.assertEqual(len(figure.axes), 4)  # service and response, one and two threads
         self.assertEqual({axes.get_yscale() for axes in figure.axes}, {"log"})
         self.says(figure, "response time (from the intended start)")
@@ -207,35 +213,35 @@ class Charts(Folder):
 
     def test_memory_and_scatter(self):
         result = self.result(data.make_three())
-        figure = plot.draw_memory(result)
-        self.says(figure, "bytes per element, 4 threads")
+        figure = plot_memory.draw_memory(result)
+        self.says(figure, "Bytes per element, 4 threads")
         self.assertEqual(sorted(round(bar.get_width(), 1) for bar in figure.axes[0].patches),
                          [36.0, 41.4, 48.0, 55.2, 64.0, 73.6])
-        figure = plot.draw_scatter(result)
+        figure = plot_memory.draw_scatter(result)
         self.says(figure, "bytes per element after churn")
-        self.assertIsNone(plot.draw_memory(self.result(data.make_one())))
+        self.assertIsNone(plot_memory.draw_memory(self.result(data.make_one())))
 
     def test_sweep_by_its_key(self):
         result = self.result(data.make_sweep())
-        figure = plot.draw_sweep(result)
+        figure = plot_speed.draw_sweep(result)
         self.assertEqual([axes.get_xscale() for axes in figure.axes], ["log", "log"])
         self.assertEqual([text.get_text() for text in figure.axes[0].get_xticklabels()],
                          ["1000", "10k", "100k", "1M", "10M"])
-        self.assertIsNone(plot.draw_throughput(result))
-        self.assertIsNone(plot.draw_sweep(self.result(data.make_one())))
+        self.assertIsNone(plot_speed.draw_throughput(result))
+        self.assertIsNone(plot_speed.draw_sweep(self.result(data.make_one())))
 
     def test_sweep_of_words(self):
         made = data.make_sweep()
         for part in made["points"] + made["groups"] + made["cells"]:
             part["label"] = part["label"].replace("keys.count=1000000", "keys.distribution=word")
             part["label"] = part["label"].replace("keys.count=1", "keys.distribution=other1")
-        figure = plot.draw_sweep(self.result(made))
+        figure = plot_speed.draw_sweep(self.result(made))
         self.assertEqual({axes.get_xscale() for axes in figure.axes}, {"linear"})
 
     def test_incomplete_runs_and_other_builds_are_named(self):
         made = data.make_one()
         made["complete"], made["context"]["flavour"] = False, "tsan"
-        figure = plot.draw_throughput(self.result(made))
+        figure = plot_speed.draw_throughput(self.result(made))
         self.says(figure, "The run was ended before all was measured.")
         self.says(figure, "A tsan build: its timings mean nothing.")
 
@@ -243,7 +249,261 @@ class Charts(Folder):
         made = data.make_one()
         made["novelty"] = {"a": 1}
         made["cells"][0]["rounds"][0]["threads"][0]["novelty"] = [1]
-        self.assertIsNotNone(plot.draw_throughput(self.result(made)))
+        self.assertIsNotNone(plot_speed.draw_throughput(self.result(made)))
+
+
+def drawn_texts(figure):
+    """(text, its box in pixels, rotation) of everything written when the figure is drawn."""
+    import matplotlib.text
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    canvas, plain, found = FigureCanvasAgg(figure), matplotlib.text.Text.draw, []
+    canvas.draw()  # once for the layout
+
+    def draw(text, renderer, *more, **other):
+        if text.get_visible() and text.get_text().strip():
+            found.append((text.get_text(), matplotlib.text.Text.get_window_extent(text, renderer), text.get_rotation()))
+        return plain(text, renderer, *more, **other)
+
+    matplotlib.text.Text.draw = draw
+    try:
+        canvas.draw()
+    finally:
+        matplotlib.text.Text.draw = plain
+    return found
+
+
+def overlapping(texts):
+    """Pairs of texts that lie upon each other; boxes of slanted ones are larger than they."""
+    return [(a[0], b[0]) for i, a in enumerate(texts) for b in texts[:i]
+            if not (a[2] % 90 and b[2] % 90) and
+            min(a[1].x1, b[1].x1) - max(a[1].x0, b[1].x0) > 1 and min(a[1].y1, b[1].y1) - max(a[1].y0, b[1].y0) > 1]
+
+
+@needs_matplotlib
+class Readable(Folder):
+    """No text lies upon another, or leaves the figure: with few implementations, and with 25."""
+
+    def check(self, figure, name):
+        texts, (width, height) = drawn_texts(figure), figure.get_size_inches() * figure.dpi
+        self.assertTrue(texts, name)
+        self.assertEqual(overlapping(texts), [], name)
+        outside = [text for text, box, _ in texts
+                   if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1]
+        self.assertEqual(outside, [], name)
+
+    def check_all(self, made, wanted):
+        result = plot_result.Result(self.write(made))
+        charts = dict(plot.CHARTS, heat=lambda one: plot_heat.draw_heat([one]))
+        figures = {name: chart(result) for name, chart in charts.items()}
+        self.assertEqual([name for name, figure in figures.items() if figure is not None], wanted)
+        for name, figure in figures.items():
+            if figure is not None:
+                self.check(figure, name)
+
+    def test_this_test_sees_an_overlap(self):
+        from matplotlib.figure import Figure
+        figure = Figure()
+        figure.text(0.5, 0.5, "one")
+        figure.text(0.51, 0.51, "two")
+        figure.text(0.98, 0.1, "over the edge")
+        texts = drawn_texts(figure)
+        self.assertEqual(overlapping(texts), [("two", "one")])
+        with self.assertRaises(AssertionError):
+            self.check(figure, "made")
+
+    def test_three(self):
+        self.check_all(data.make_three(), ["throughput", "latency", "memory", "memory-speed", "heat"])
+
+    def test_eight_on_more_threads_than_there_are_pus(self):
+        self.check_all(data.make_eight(), ["throughput", "latency", "memory", "memory-speed", "heat"])
+
+    def test_25(self):
+        self.check_all(data.make_many(), ["throughput", "latency", "memory", "memory-speed", "heat"])
+
+    def test_a_sweep(self):
+        # no table: where operations come on schedule, throughput is the schedule's
+        self.check_all(data.make_sweep(), ["sweep", "latency", "memory", "memory-speed"])
+
+    def test_stalled(self):
+        self.check_all(data.make_stalled(), ["throughput", "garbage"])
+        self.check_all(data.make_stalled(threads=(2, 3, 4)), ["throughput", "garbage", "heat"])
+
+    def test_25_stalled(self):
+        self.check_all(data.make_stalled([name.replace("map/", "reclaim/") for name in data.MANY]),
+                       ["throughput", "garbage"])
+
+    def test_sizes(self):
+        self.check_all(data.make_doubling(), ["sweep", "memory", "memory-speed", "memory-size", "heat"])
+        self.check_all(data.make_doubling(data.MANY), ["sweep", "memory", "memory-speed", "memory-size", "heat"])
+
+    def test_a_table_of_several_files(self):
+        results = [plot_result.Result(self.write(made, "r%d.json" % number)) for number, made in
+                   enumerate((data.make_three(), data.make_many(), data.make_stalled(), data.make_sweep()))]
+        self.check(plot_heat.draw_heat(results), "heat")
+
+
+@needs_matplotlib
+class Garbage(Folder):
+    def result(self, made):
+        return plot_result.Result(self.write(made))
+
+    def test_a_line_for_each_and_a_shade_where_the_reader_stands(self):
+        result = self.result(data.make_stalled())
+        axes = plot_garbage.draw_garbage(result).axes[0]
+        named = [line for line in axes.lines if not line.get_label().startswith("_")]
+        self.assertEqual([line.get_label() for line in named], result.identities)
+        spans = [(patch.get_xy()[:, 0].min(), patch.get_xy()[:, 0].max()) for patch in axes.patches]
+        self.assertEqual(spans, [(150, 250)])
+        self.assertEqual(axes.get_yscale(), "symlog")  # 1.6 MB beside less than 1 kB
+        self.assertEqual(axes.get_ylabel(), "retired and not yet freed (bytes)")
+        alpha = dict(zip(named[0].get_xdata(), named[0].get_ydata()))
+        before = [value for time, value in alpha.items() if time < 148]
+        at_end = [value for time, value in alpha.items() if 240 < time < 250]
+        self.assertLess(max(before), 1000)
+        self.assertGreater(min(at_end), 1_300_000)
+
+    def test_peaks_are_the_reclaimers_own_and_the_bound_is_said(self):
+        made = data.make_stalled()
+        made["cells"][0]["rounds"][3]["peak_unreclaimed_bytes"] = 123_000_000
+        figure = plot_garbage.draw_garbage(self.result(made))
+        legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        self.assertEqual(legend[0], "reclaim/alpha\npeak 123 MB, unbounded")
+        self.assertRegex(legend[2], r"^reclaim/beta\npeak [0-9]+ B, bounded$")
+
+    def test_near_peaks_are_linear(self):
+        made = data.make_stalled(names=("reclaim/beta", "reclaim/beta2"))
+        del made["cells"][0]
+        axes = plot_garbage.draw_garbage(self.result(made)).axes[0]
+        self.assertEqual((axes.get_yscale(), axes.get_ylim()[0]), ("linear", 0))
+
+    def test_nodes_where_bytes_are_unknown(self):
+        made = data.make_stalled()
+        for cell in made["cells"]:
+            for sample in cell["rounds"]:
+                for seen in sample.get("garbage", []):
+                    seen["bytes"] = []
+        figure = plot_garbage.draw_garbage(self.result(made))
+        self.assertEqual(figure.axes[0].get_ylabel(), "retired and not yet freed (nodes)")
+        self.assertIn(" nodes, unbounded", figure.axes[0].get_legend().get_texts()[0].get_text())
+
+    def test_what_failed_is_left_out_and_without_looks_there_is_no_chart(self):
+        made = data.make_stalled()
+        made["cells"][1]["verdict"] = "fail"
+        axes = plot_garbage.draw_garbage(self.result(made)).axes[0]
+        self.assertNotIn("reclaim/beta", [line.get_label() for line in axes.lines])
+        self.assertIsNone(plot_garbage.draw_garbage(self.result(data.make_three())))
+
+    def test_rounds_that_ended_early_do_not_end_the_line(self):
+        made = data.make_stalled()
+        for sample in made["cells"][0]["rounds"][:2]:
+            for key in ("at_ns", "nodes", "bytes"):
+                sample["garbage"][0][key] = sample["garbage"][0][key][:100]
+        times, _ = plot_garbage.over_time(self.result(made).rows[0], "bytes")
+        self.assertGreater(times[-1], 390)
+
+
+@needs_matplotlib
+class Sizes(Folder):
+    def test_bytes_over_a_doubling(self):
+        result = plot_result.Result(self.write(data.make_doubling()))
+        figure = plot_memory.draw_sizes(result)
+        self.assertEqual([axes.get_title(loc="left") for axes in figure.axes], ["after filling", "after churn"])
+        rows = [row for row in result.rows if row.identity == "map/alpha"]
+        line = figure.axes[0].lines[0]
+        self.assertEqual(list(line.get_xdata()), sorted(row.entries for row in rows))
+        self.assertEqual(len(line.get_xdata()), 8)
+        mean = sum(row.fill for row in rows) / 8, sum(row.churn for row in rows) / 8
+        legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+        self.assertIn("map/alpha: mean %.1f, %.1f B" % mean, legend)
+        self.assertEqual(len(legend), 3)
+        texts = " ".join(text for text, _, _ in drawn_texts(figure))
+        self.assertIn("Bytes unknown: map/unseen.", texts)
+        self.assertIn("Means are over a doubling.", texts.replace("\n", " "))
+
+    def test_what_is_no_doubling_is_not_called_one(self):
+        self.assertEqual(plot_memory.extent([1000, 1189, 1414, 1682]), "a doubling")
+        self.assertEqual(plot_memory.extent([1000, 1189, 1414]), "3 sizes")
+        self.assertEqual(plot_memory.extent([1000, 1500, 2000, 4000]), "4 sizes")
+        self.assertIsNone(plot_memory.draw_sizes(plot_result.Result(self.write(data.make_three()))))
+        few = plot_result.Result(self.write(data.make_doubling(sizes=3)))
+        self.assertIsNone(plot_memory.draw_sizes(few))
+
+    def test_which_bytes_are_shown_is_said(self):
+        made = data.make_doubling()
+        for cell in made["cells"]:
+            for memory in cell["memory"]:
+                memory["rss_bytes_fill"], memory["rss_bytes_churn"] = 100 * memory["elements_fill"], None
+        figure = plot_memory.draw_sizes(plot_result.Result(self.write(made), "rss"))
+        texts = " ".join(text for text, _, _ in drawn_texts(figure))
+        self.assertIn("Rss bytes an entry", texts)
+        self.assertIn("map/unseen: mean 100.0 B", texts)
+        self.assertEqual(len(figure.axes), 1)  # nothing is known after churn
+
+
+@needs_matplotlib
+class Heat(Folder):
+    def texts(self, *files):
+        results = [plot_result.Result(self.write(made, "r%d.json" % number)) for number, made in enumerate(files)]
+        figure = plot_heat.draw_heat(results)
+        return [text.get_text() for text in figure.axes[0].texts], figure, results
+
+    def test_shares_values_and_what_is_missing(self):
+        texts, _, results = self.texts(data.make_three())
+        rows = {(row.identity, row.threads): row for row in results[0].all}
+        share = rows["map/gamma+reclaim/one", 1].mops[0] / rows["map/alpha", 1].mops[0]
+        self.assertIn("%.2f" % share, texts)
+        self.assertIn("%.0f Mops/s" % rows["map/alpha", 4].mops[0], texts)
+        self.assertEqual(texts.count("failed [1]"), 1)
+        self.assertEqual(len([text for text in texts if text.endswith("Mops/s *")]), 1)  # contended
+        notes = texts[-1].replace("\n", " ")
+        self.assertIn("[1] failed its check: contents", notes)
+        self.assertIn("*: untrustworthy (contended).", notes)
+        self.assertNotIn("map/solo", texts)  # ran nowhere
+        self.assertNotIn("map/null", texts)
+
+    def test_skips_have_their_reason(self):
+        texts, _, _ = self.texts(data.make_many())
+        self.assertEqual(texts.count("not run [2]"), 3)
+        self.assertIn("[2] not concurrent", texts[-1])
+
+    def test_colours_follow_the_share(self):
+        import matplotlib
+        from matplotlib.patches import Rectangle
+        _, figure, results = self.texts(data.make_three())
+        cells = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
+        self.assertEqual(len(cells), 9)
+        colours = matplotlib.colormaps[plot_heat.COLOURS]
+        columns, _ = plot_heat.columns_of(results)
+        wanted = colours(columns[0].share("map/gamma+reclaim/one"))
+        self.assertIn(wanted, [cell.get_facecolor() for cell in cells])
+
+    def test_several_files_are_told_apart_by_kind_and_name(self):
+        texts, _, _ = self.texts(data.make_three(), data.make_stalled())
+        self.assertIn("map", texts)
+        self.assertIn("reclaim", texts)
+        self.assertIn("test-three\n1 thread", texts)
+        self.assertLess(texts.index("map"), texts.index("reclaim"))
+        texts, _, _ = self.texts(data.make_three(), data.make_three())
+        self.assertIn("test-three (r1)\n1 thread", texts)
+
+    def test_another_shard_is_no_skip(self):
+        made = data.make_three()
+        made["cells"][0].update(elsewhere=True, rounds=[], memory=[], checks=[])
+        texts, _, _ = self.texts(made)
+        self.assertIn("belongs to a shard that is not in the result", texts[-1].replace("\n", " "))
+
+    def test_too_many_columns_are_fewer_and_said(self):
+        made = data.make_sweep()
+        for point in made["points"]:
+            point["phases"][0]["paced"] = False
+        results = [plot_result.Result(self.write(made, "r%d.json" % number)) for number in range(6)]
+        columns, left = plot_heat.columns_of(results)
+        self.assertEqual((len(columns), left), (24, "24 of 60 columns are shown."))
+        self.assertEqual({column.threads for column in columns}, {2})
+
+    def test_one_column_is_no_table(self):
+        self.assertIsNone(plot_heat.draw_heat([plot_result.Result(self.write(data.make_stalled()))]))
+        self.assertIsNone(plot_heat.draw_heat([plot_result.Result(self.write(data.make_one()))]))
 
 
 class Program(Folder):
@@ -257,9 +517,23 @@ class Program(Folder):
         status, out, _ = self.run_plot(self.write(data.make_three()))
         self.assertEqual(status, 0)
         self.assertEqual([os.path.basename(name) for name in out.split()],
-                         ["r-%s.%s" % (chart, form) for chart in ("throughput", "latency", "memory", "memory-speed")
+                         ["r-%s.%s" % (chart, form) for chart in ("throughput", "latency", "memory", "memory-speed", "heat")
                           for form in ("svg", "png")])
         self.assertTrue(all(os.path.getsize(name) > 1000 for name in out.split()))
+
+    @needs_matplotlib
+    def test_several_results_have_one_table(self):
+        status, out, _ = self.run_plot(self.write(data.make_one(), "a.json"), self.write(data.make_three(), "b.json"))
+        names = [os.path.basename(name) for name in out.split()]
+        self.assertEqual(status, 0)
+        self.assertIn("a-throughput.png", names)
+        self.assertEqual([name for name in names if "heat" in name], ["heat.svg", "heat.png"])
+
+    @needs_matplotlib
+    def test_bytes_that_do_not_exist_are_refused(self):
+        with self.assertRaises(SystemExit) as ended:
+            self.run_plot(self.write(data.make_one()), "--bytes", "all")
+        self.assertEqual(ended.exception.code, 2)
 
     @needs_matplotlib
     def test_same_result_same_bytes(self):
@@ -283,7 +557,12 @@ class Program(Folder):
     def test_bad_input_is_one_sentence(self):
         broken = data.make_one()
         del broken["groups"][0]
-        for content in ("{", "[]", '{"schema": "memkit.workload/1"}', json.dumps(broken)):
+        garbled = data.make_stalled()
+        garbled["cells"][0]["rounds"][0]["garbage"] = [{"thread": 0, "nodes": [1], "at_ns": "now"}]
+        short = data.make_stalled()
+        del short["cells"][0]["rounds"][0]["garbage"][0]["at_ns"][7]
+        for content in ("{", "[]", '{"schema": "memkit.workload/1"}', json.dumps(broken), json.dumps(garbled),
+                        json.dumps(short)):
             status, out, err = self.run_plot(self.write(content))
             self.assertEqual((status, out, err.count("\n")), (2, "", 1))
             self.assertIn("r.json: ", err)

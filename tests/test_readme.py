@@ -24,7 +24,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build/release"))
 PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 DOCS = ("README.md", "docs/guide.md", "docs/how-measurement-works.md", "docs/hunting-races.md",
-        "docs/model.md", "docs/adding-an-implementation.md")
+        "docs/model.md", "docs/traces.md", "docs/adding-an-implementation.md")
 EXAMPLE = "docs/examples/plain.c"
 QUICKSTART = "workloads/quickstart.json"
 BENCH = "build/release/memkit-bench"
@@ -198,6 +198,12 @@ def test_the_commands_of_the_guide_run(scratch):
     page_runs(scratch, "docs/guide.md")
     for made in ("results/whole.json", "results/so.json", "results/plugins.json", "plots/b-throughput.png"):
         assert os.path.getsize(os.path.join(scratch.tree, made)), made
+
+
+def test_the_commands_of_traces_run(scratch):
+    page_runs(scratch, "docs/traces.md")
+    cells = json.loads(scratch.run("cat results/trace.json"))["cells"]
+    assert "pass" in [check["verdict"] for cell in cells for check in cell["checks"]], "the trace was not replayed"
 
 
 def test_the_commands_of_adding_an_implementation_run(scratch):

@@ -435,6 +435,40 @@ TEST(table_rows_are_of_one_width_and_no_line_ends_blank) {
     mk_result_free(&result);
 }
 
+/* Peaks beside readers that stand still are those of the rounds, and the bound is said. */
+TEST(table_of_stalled_readers) {
+    struct mk_result_file result;
+    begin(&result, 1);
+    const char *const names[] = {"reclaim/open", "reclaim/tight", "reclaim/nodes"};
+    for (int i = 0; i < 3; i++) {
+        uint32_t cell = add_cell(&result, 0, names[i]);
+        result.cells[cell].unbounded = i == 0;
+        add_six(&result, cell, 20, 0);
+        for (size_t r = 0; r < result.cells[cell].rounds_n; r++) {
+            struct mk_round_sample *round = &result.cells[cell].rounds[r];
+            mk_grow(&round->garbage, &round->garbage_n, sizeof *round->garbage);
+            round->peak_unreclaimed = 100 * (r + 1);
+            round->peak_unreclaimed_bytes = i == 2 ? UINT64_MAX : (i == 0 ? 2500000 : 150) * (r + 1);
+        }
+    }
+    judge_pass(&result);
+    CHECK(says(&result, "15.0 MB  unbounded  pass"));
+    CHECK(says(&result, "900 B  bounded    pass"));
+    CHECK(says(&result, "600 nodes  bounded    pass"));
+    CHECK(says(&result, "unbounded: it grows as long as a reader stands still."));
+    for (size_t c = 0; c < result.cells_n; c++) {
+        for (size_t r = 0; r < result.cells[c].rounds_n; r++) {
+            free(result.cells[c].rounds[r].garbage);
+            result.cells[c].rounds[r].garbage = NULL;
+            result.cells[c].rounds[r].garbage_n = 0;
+        }
+    }
+    char *text = table_text(&result, MK_GRID_PLAIN);
+    CHECK(!strstr(text, "unreclaimed") && !strstr(text, "bounded"));
+    free(text);
+    mk_result_free(&result);
+}
+
 /* As many fields in each line as heads, and the raw figures behind them. */
 TEST(table_csv) {
     struct mk_result_file result;

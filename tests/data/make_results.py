@@ -210,6 +210,75 @@ def make_sweep():
     return result.file
 
 
+# Of as many names as a tree has, some of them long.
+MANY = ["map/%s%s" % (name, part) for part in ("", "[shards=64]", "+reclaim/three", "+reclaim/three+hash/two")
+        for name in ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta")][:25]
+
+
+def make_many():
+    """25 implementations, up to twice the PUs."""
+    result = Result("test-many", "test data: as many implementations as there may be")
+    for threads in (1, 2, 4, 8):
+        result.group(threads)
+        for number, name in enumerate(MANY):
+            result.cell(name, scaled(18 + 3 * number, threads, 0.03), bytes_per_element=24 + 2 * number,
+                        overlap=0.8 if number == 7 and threads == 2 else 1.0,
+                        failed="key 17 was lost" if number == 5 else None,
+                        skipped="not concurrent" if number == 3 and threads > 1 else None)
+        result.cell("map/null", 1.1, floor=True)
+    return result.file
+
+
+def garbage_of(chance, kept, stall=(150, 250), end=400):
+    """What a reader saw that stood still meanwhile; kept: nodes, as a function of the ms it has stood."""
+    looks = range(0, end, 1)
+    nodes = [int(chance.around(kept(min(max(0, at - stall[0]), stall[1] - stall[0]) if at < stall[1] + 20 else 0), 0.1))
+             for at in looks]
+    return {"thread": 0, "every_ns": 1_000_000, "at_ns": [at * 1_000_000 for at in looks], "nodes": nodes,
+            "bytes": [16 * count for count in nodes], "stall_begin_ns": [stall[0] * 1_000_000],
+            "stall_end_ns": [stall[1] * 1_000_000]}
+
+
+def make_stalled(names=("reclaim/alpha", "reclaim/beta", "reclaim/gamma[fence=sym]"), threads=(2,)):
+    """A reader that stands still for 100 ms; every second reclaimer keeps no more than before."""
+    result = Result("test-stalled", "test data: a reader that stands still", latency=False)
+    result.file["workload"]["kind"] = result.file["plan"]["kind"] = "reclaim"
+    for count in threads:
+        result.group(count)
+        for number, name in enumerate(names):
+            bounded = number % 2 == 1
+            result.cell(name, 20 + number)
+            cell = result.file["cells"][-1]
+            cell["unbounded"] = not bounded
+            for sample in cell["rounds"]:
+                chance = Chance(name, sample["process"])
+                seen = garbage_of(chance, lambda stood, most=40 + 5 * number, grows=not bounded:
+                                  most + (1000 * stood if grows else 0))
+                sample.update(garbage=[seen], peak_unreclaimed=max(seen["nodes"]),
+                              peak_unreclaimed_bytes=max(seen["bytes"]))
+        result.cell("reclaim/null", 1.1, floor=True)
+    return result.file
+
+
+def make_doubling(names=("map/alpha", "map/beta[shards=4]", "map/gamma+reclaim/one"), sizes=8):
+    """Eight sizes over a doubling: tables that double at different sizes, one whose bytes nobody sees."""
+    counts = [round(2**(17 + number / sizes)) for number in range(sizes)]
+    result = Result("test-doubling", "test data: bytes over a doubling", latency=False,
+                    points=["keys.count=%d" % count for count in counts])
+    for point, count in enumerate(counts):
+        result.group(1, point)
+        for number, name in enumerate(names):
+            table = 2 if (point + 3 * number) % sizes >= sizes // 2 else 1
+            result.cell(name, 20 + number, bytes_per_element=24 + number + 65536 * 16 * table / count)
+            for memory in result.file["cells"][-1]["memory"]:
+                for key in memory:
+                    if memory[key] and key != "allocator":
+                        memory[key] = memory[key] * (count // 2) // 10000
+        result.cell("map/unseen", 30, bytes_per_element=0.001)
+        result.cell("map/null", 1.1, floor=True)
+    return result.file
+
+
 MAKERS = {"result_one.json": make_one, "result_three.json": make_three, "result_eight.json": make_eight,
           "result_sweep.json": make_sweep}
 
