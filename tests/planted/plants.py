@@ -38,6 +38,9 @@ ALONE = {
     "refcount": ["model", "batch", "no_memory", "many", "owners"],
 }
 
+# tests/test_model.py replays what the model flavour finds in these.
+REPLAYED = ["map_frees_at_once", "map_abba", "map_relaxed_publish", "map_store_for_cas", "reclaim_announces_late"]
+
 Plant = collections.namedtuple("Plant", "name kind title bug finds rule says flavours pressure single set only scenario")
 Hunt = collections.namedtuple("Hunt", "status findings trials spent_s said command")
 
@@ -182,10 +185,11 @@ def alone_in(plant, builds):
 
 
 def needed(build, builds):
-    """The plug-ins that tests/test_planted.py and tests/test_scenarios want of a build, where it has all of these."""
+    """The plug-ins that tests/test_planted.py, test_model.py and test_scenarios.c want of a build, where it has all of
+    these."""
     names = [plant.name for plant in all_plants()
              if build in shown_by(plant, builds) or build in alone_in(plant, builds)
-             or plant.scenario and build in ("release", "debug")]
+             or plant.scenario and build in ("release", "debug") or plant.name in REPLAYED and is_model(build)]
     return names + [plant.name + "-twin" for plant in all_plants() if build in quiet_in(plant, builds)]
 
 
