@@ -19,7 +19,7 @@
 
 /* so that each build takes a minute or two */
 #if defined(MK_TSAN)
-#define EFFORT_PERCENT 5
+#define EFFORT_PERCENT 4
 #elif defined(MK_ASAN)
 #define EFFORT_PERCENT 10
 #else

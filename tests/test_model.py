@@ -67,6 +67,22 @@ def test_counted_references_are_clean(case):
     clean(case, "refcount")
 
 
+def test_lists_are_clean(case):
+    clean(case, "list")
+
+
+def test_stacks_are_clean(case):
+    clean(case, "stack")
+
+
+def test_queues_are_clean(case):
+    clean(case, "queue")
+
+
+def test_slots_are_clean(case):
+    clean(case, "slots")
+
+
 def test_what_is_lock_free_goes_on_without_a_thread(case):
     out = os.path.join(case.folder, "f.json")
     seen = stress(case, os.path.join(WORKLOADS, "reclaim.json"), "--freeze", "--oracle", "lock_free", "--schedules",

@@ -99,7 +99,10 @@ class Scratch:
         self.environment["PYTHON"] = PYTHON
         for path in self.files():
             self.copy(path)
-        shutil.copytree(BUILD, os.path.join(self.tree, "build/release"), symlinks=True, ignore=self.leave_out)
+        # The model flavour, too, where it is there: documents make it.
+        for build, flavour in ((BUILD, "release"), (os.path.join(os.path.dirname(BUILD), "model"), "model")):
+            if os.path.isdir(build):
+                shutil.copytree(build, os.path.join(self.tree, "build", flavour), symlinks=True, ignore=self.leave_out)
         # Its own repository, so that what documents make can be told from what was there; folders as
         # make demo leaves them.
         self.run("git init -q . && git add -A && mkdir -p results plots", 60)
