@@ -179,7 +179,11 @@ int mk_cmd_run(int argc, char **argv) {
     }
     int status = mk_options_plugins(&run.options);
     if (!status) status = mk_options_workload(&run.options, &run.workload);
-    if (status) return status;
+    if (status) {
+        mk_record_free(&mk_workload_record, &run.workload);
+        mk_options_free(&run.options);
+        return status;
+    }
     if (mk_topo_load(&run.topo, &err)) {
         status = fail(&err, MK_EXIT_UNMEASURED);
     } else if (!mk_topo_machine(run.topo)->thissystem) {

@@ -1,5 +1,6 @@
 """structures.py - figures of the structures, beside the packaged libraries that scripts/setup --peers installs."""
 import statistics
+import sys
 
 from figures.kit import cell_of, cpu_ns, paragraph, spread
 
@@ -107,7 +108,7 @@ def bytes_over_doubling(bench, page):
         for identity, cell in cells_at(result, label).items():
             if cell["memory"] and cell["memory"][0]["elements_fill"] and not cell["floor"]:
                 resident.setdefault(identity, []).append(per_entry(cell, "rss"))
-                if cell["memory"][0]["structure_bytes_fill"]:
+                if per_entry(cell, "structure") >= 1:  # a library allocates for itself
                     structure.setdefault(identity, []).append(per_entry(cell, "structure"))
     mean = {identity: statistics.mean(values) for identity, values in resident.items()}
     peers = [identity for identity in mean if identity in PEERS]
@@ -205,6 +206,16 @@ def reclaimers(bench, page):
                        + table(["reclaimer", "garbage", "peak, KiB"], rows))
 
 
-def structures(bench, page):
-    for part in (maps_beside_peers, bytes_over_doubling, ordered, containers, reclaimers):
-        part(bench, page)
+def maps(bench, page):
+    missing = [name for name in PEERS if not bench.has(name)]
+    if missing:
+        print(f"bench: no figures beside {', '.join(missing)}: scripts/setup --peers, then make", file=sys.stderr)
+        return
+    maps_beside_peers(bench, page)
+    bytes_over_doubling(bench, page)
+
+
+def others(bench, page):
+    ordered(bench, page)
+    containers(bench, page)
+    reclaimers(bench, page)

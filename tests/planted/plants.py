@@ -164,11 +164,10 @@ def shown_by(plant, builds):
     shows = [build for build in builds if build in plant.flavours]
     if "debug" in builds:
         return shows
+    wanted = ["model"] if plant.single == "passes" else []
     if "san/" in plant.rule[0]:
-        shows.sort(key=lambda build: build not in ("tsan", "asan"))
-    elif plant.single == "passes":
-        shows.sort(key=lambda build: build != "model")
-    return shows[:1]
+        wanted = ["asan", "tsan", "model"]
+    return sorted(shows, key=lambda build: wanted.index(build) if build in wanted else len(wanted))[:1]
 
 
 def quiet_in(plant, builds):
