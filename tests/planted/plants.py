@@ -38,9 +38,6 @@ ALONE = {
     "refcount": ["model", "batch", "no_memory", "many", "owners"],
 }
 
-# tests/test_model.py replays what the model flavour finds in these.
-REPLAYED = ["map_frees_at_once", "map_abba", "map_relaxed_publish", "map_store_for_cas", "reclaim_announces_late"]
-
 Plant = collections.namedtuple("Plant", "name kind title bug finds rule says flavours pressure single set only scenario")
 Hunt = collections.namedtuple("Hunt", "status findings trials spent_s said command")
 
@@ -183,13 +180,26 @@ def alone_in(plant, builds):
     return natively if "debug" in builds else [build for build in natively if build in shown_by(plant, builds)]
 
 
+def named_by_tests():
+    """The words in quotes in tests of the model flavour: plants among them are tried there."""
+    files = [os.path.join(TOP, "tests/test_model.py")]
+    files += [file.path for file in os.scandir(os.path.join(TOP, "tests/model")) if file.name.endswith(".c")]
+    text = ""
+    for path in files:
+        with open(path, encoding="utf-8") as source:
+            text += source.read()
+    return set(re.findall(r'"(\w+)"', text))
+
+
 def needed(build, builds):
-    """The plug-ins that tests/test_planted.py, test_model.py and test_scenarios.c want of a build, where it has all of
-    these."""
+    """The plug-ins that tests/test_planted.py, test_scenarios.c and tests of the model flavour want of a build, where
+    there are all of these."""
+    named = named_by_tests() if is_model(build) else set()
     names = [plant.name for plant in all_plants()
              if build in shown_by(plant, builds) or build in alone_in(plant, builds)
-             or plant.scenario and build in ("release", "debug") or plant.name in REPLAYED and is_model(build)]
-    return names + [plant.name + "-twin" for plant in all_plants() if build in quiet_in(plant, builds)]
+             or plant.scenario and build in ("release", "debug") or plant.name in named]
+    return names + [plant.name + "-twin" for plant in all_plants()
+                    if build in quiet_in(plant, builds) or plant.name + "-twin" in named]
 
 
 if __name__ == "__main__":
