@@ -46,6 +46,12 @@ class Bench:
             return shown, json.load(made)
 
 
+def stress_kinds():
+    """Every kind that can be put under stress: each has a workload file for it."""
+    folder = os.path.join(TOP, "workloads/stress")
+    return sorted(name[:-len(".json")] for name in os.listdir(folder) if name.endswith(".json"))
+
+
 def cpu_ns(cell, phase=0):
     """CPU time an operation in a phase, by process: the median of its rounds."""
     rounds = {}

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-from figures.kit import TOP, paragraph, says
+from figures.kit import TOP, paragraph, says, stress_kinds
 
 # Outcomes of litmus tests that tell of a memory model, by memory model and how many schedules of each test.
 LITMUS = {"c11": ("c11_shows", 1000000), "tso": ("tso_shows", 100000), "sc": ("sc_shows", 100000)}
@@ -86,7 +86,7 @@ def implementations(bench, kind):
 
 def minute(bench, page, seconds=60):
     """Every implementation under the model flavour, for a minute."""
-    for kind in ("map", "reclaim", "alloc", "hash"):
+    for kind in stress_kinds():
         for identity in implementations(bench, kind):
             out = os.path.join(bench.folder, "minute.json")
             words = ["stress", f"workloads/stress/{kind}.json", "--impl", identity, "--flavour", "model", "--seconds", str(seconds)]

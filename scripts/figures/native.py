@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from figures.kit import TOP, cell_of, cpu_ns, ratio, says, spread
+from figures.kit import TOP, cell_of, cpu_ns, ratio, says, spread, stress_kinds
 
 
 def harness(bench, page):
@@ -112,7 +112,7 @@ def judging(bench, page):
 def sanitized(bench, page):
     """Every implementation, every oracle at least once, under ThreadSanitizer."""
     begun, findings, unchecked, trials = time.monotonic(), 0, 0, 0
-    for kind in ("map", "alloc", "reclaim", "hash"):
+    for kind in stress_kinds():
         out = os.path.join(bench.folder, "stress.json")
         words = ["stress", f"workloads/stress/{kind}.json", "--flavour", "tsan", "--quiet", "-o", out]
         print("bench: memkit-bench", *words[:-2], file=sys.stderr, flush=True)
@@ -127,7 +127,7 @@ def sanitized(bench, page):
     spent = time.monotonic() - begun
     page.add("every implementation under ThreadSanitizer, default stress workloads: reports", "0 in 600 s",
              f"{findings} in {spent:.0f} s ({trials} trials, no suppressions)", not findings and not unchecked and spent <= 600,
-             "memkit-bench stress workloads/stress/{map,alloc,reclaim,hash}.json --flavour tsan")
+             "memkit-bench stress workloads/stress/{" + ",".join(stress_kinds()) + "}.json --flavour tsan")
 
 
 def hashes(bench, _):
