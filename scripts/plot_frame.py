@@ -206,7 +206,8 @@ def hollow_note(rows):
 
 
 def bars_note(result):
-    if result.processes == 1:
+    least, most = result.processes[0], result.processes[-1]
+    if most <= 1:
         return ["One process: no interval."]
-    return ["Median over %d processes with %s." % (result.processes, "its 95 % interval" if result.processes >= 6
-                                                   else "smallest and largest")]
+    return ["Median over %s processes with %s." % (most if least == most else "%d to %d" % (least, most),
+                                                   "its 95 % interval" if least >= 6 else "smallest and largest")]

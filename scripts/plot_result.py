@@ -207,7 +207,9 @@ class Result:
         self.rows = [row for row in self.all if row.verdict != "fail"]
         self.failed = [row for row in self.all if row.verdict == "fail" and row.phase == 0]
         self.identities = list(dict.fromkeys(row.identity for row in self.all if not row.floor))
-        self.processes = file.get("plan", {}).get("processes", 0)
+        # What was measured, not what was planned: a run may have been ended, or a cell be known well enough.
+        counts = [len({sample.get("process", 0) for sample in cell.get("rounds", [])}) for cell in file["cells"]]
+        self.processes = sorted({count for count in counts if count}) or [0]  # of cells
 
     @staticmethod
     def phases_of(file, cell):
