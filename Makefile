@@ -19,8 +19,8 @@ Q := $(if $(V),,@)
 
 optimise_release = -O2 -g
 optimise_debug = -Og -g -DMK_DEBUG -DMK_POINTS
-optimise_tsan = -O1 -g -fno-omit-frame-pointer -fno-builtin-memcpy -fno-builtin-memmove -fno-builtin-memset -DMK_POINTS
-optimise_asan = -O1 -g -fno-omit-frame-pointer -DMK_POINTS
+optimise_tsan = -O1 -g1 -fno-omit-frame-pointer -fno-builtin-memcpy -fno-builtin-memmove -fno-builtin-memset -DMK_POINTS
+optimise_asan = -O1 -g1 -fno-omit-frame-pointer -DMK_POINTS
 optimise_model = -O2 -g -DMK_MODEL
 sanitize_tsan = -fsanitize=thread
 sanitize_asan = -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -65,6 +65,8 @@ judges := $(B)/bench/model
 fuzzers :=
 stubs :=
 endif
+# make check builds fewer compositions for the flavours that find faults in code, which compile for longest.
+few := $(if $(filter 1,$(FEW)),$(if $(filter asan tsan model,$(FLAVOUR)),--few))
 # Of the planted bugs, make check builds those that it hunts in this flavour (PLANTED names the builds it has); else all.
 ifdef PLANTED
 hunted := $(patsubst %,$(B)/tests/planted/%.so,$(shell $(PYTHON) tests/planted/plants.py $(FLAVOUR) $(PLANTED)))
@@ -122,12 +124,12 @@ demo: setup ## from nothing to a table and a plot: install what is missing, buil
 	$(PYTHON) scripts/plot.py results/quickstart.json -o plots
 check: ## every test; T=name picks some, FLAVOURS="release model" the builds
 	+@scripts/setup tests
-	+@for f in $(FLAVOURS); do $(submake) all tests FLAVOUR=$$f PLANTED='$(BUILDS)' || exit 1; done
+	+@for f in $(FLAVOURS); do $(submake) all tests FLAVOUR=$$f PLANTED='$(BUILDS)' FEW=$(or $(FEW),1) || exit 1; done
 	@PYTHON=$(PYTHON) BUILDS='$(BUILDS)' tests/run $(T)
 check-all: ## as check, and the debug flavour, a build by clang, one for aarch64, and 10^5 schedules of each oracle
 	+@$(submake) all tests CC=clang B=build/clang
 	+@! command -v $(CROSS)-gcc >/dev/null || $(submake) cross
-	+@CROSS=$(CROSS) SCHEDULES=100000 MK_LITMUS_SCHEDULES=200000 MK_CONFORM_EFFORT=250 MK_TEST_LIMIT_S=2400 $(submake) check \
+	+@CROSS=$(CROSS) SCHEDULES=100000 MK_LITMUS_SCHEDULES=200000 MK_CONFORM_EFFORT=250 MK_TEST_LIMIT_S=2400 $(submake) check FEW=0 \
 	  FLAVOURS='release debug asan tsan model' BUILDS='release debug asan tsan model clang'
 cross: ## what conformance needs, for aarch64, without libraries: build/aarch64/tests/alone (scripts/setup cross)
 	+@$(submake) build/aarch64/tests/alone CC=$(CROSS)-gcc AR=$(CROSS)-ar B=build/aarch64 packages= WITH_PAPI=0
@@ -158,7 +160,7 @@ missing := $(shell for p in $(packages); do pkg-config --exists $$p || echo $$p;
 found := $(if $(missing),,$(packages))
 package_cflags := $(if $(found),$(shell pkg-config --cflags $(found)))
 package_libs := $(if $(found),$(shell pkg-config --libs $(found)))
-$(shell mkdir -p $(B) && scripts/units $(if $(packages),$(FLAVOUR),bare) $(IMPL) | { $(call keep,$(B)/units.mk); })
+$(shell mkdir -p $(B) && scripts/units $(few) $(if $(packages),$(FLAVOUR),bare) $(IMPL) | { $(call keep,$(B)/units.mk); })
 include $(B)/units.mk
 endif
 units: $(UNITS)

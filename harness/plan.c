@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "build_info.h"
 #include "compose.h"
 #include "keys.h"
 #include "registry.h"
@@ -328,15 +329,14 @@ static char *cell_reason(const struct mk_composition *c, const struct mk_plan_po
     bool writes = false, stalls = false;
     uint32_t codes = codes_of(impl->kind, point, &writes, &stalls);
     char *dealt = groups_reason(point, threads);
-    if (options->stress) {
+    bool elsewhere = options->other_flavour && mk_registry_is_peer(impl);
+    if (elsewhere || options->stress) {
         free(dealt);
-        return c->reason ? mk_need_text(c->reason) : NULL;
+        return elsewhere ? mk_need_text("is a packaged library's, which is in the release build alone")
+                         : c->reason ? mk_need_text(c->reason) : NULL;
     }
     if (dealt) return dealt;
     if (c->reason) return mk_need_text(c->reason);
-    if (options->other_flavour && mk_registry_is_peer(impl)) {
-        return mk_need_text("is a packaged library's, which is in the release build alone");
-    }
     if (threads > 1 && !per_thread && (impl->caps & (MK_CONCURRENT | MK_ONE_EACH)) == MK_ONE_EACH) {
         char *reason = one_each_reason(impl->kind, point, threads);
         if (reason) return reason;
@@ -779,4 +779,30 @@ uint64_t mk_plan_digest(const struct mk_plan *plan) {
         hash = digest_bytes(hash, of_cell, sizeof of_cell);
     }
     return hash;
+}
+
+static int digest_cell(const struct mk_plan *plan, const struct mk_cell *cell, uint64_t *digest, struct mk_err *err) {
+    const struct mk_plan_point *point = &plan->points[plan->groups[cell->group].point];
+    struct mk_composition *list = NULL;
+    size_t n = 0;
+    uint32_t value_bytes = (uint32_t)point->workload.value_bytes;
+    int failed = mk_compose(cell->identity, value_bytes, &list, &n, err) || list->reason;
+    if (failed) {
+        mk_fail(err, "%s, for values of %u bytes, is not in this build: make FLAVOUR=%s", cell->identity, value_bytes,
+                mk_build_info()->flavour);
+    }
+    for (size_t i = 0; i < n; i++) {
+        *digest = mk_registry_digest(*digest, list[i].impl);
+        for (size_t m = 0; m < list[i].memory_n; m++) *digest = mk_registry_digest(*digest, list[i].memory[m].impl);
+    }
+    mk_compositions_free(list, n);
+    return failed ? -1 : 0;
+}
+
+int mk_plan_cells_digest(const struct mk_plan *plan, uint64_t *digest, struct mk_err *err) {
+    *digest = 0xcbf29ce484222325u;
+    for (size_t c = 0; c < plan->cells_n; c++) {
+        if (!plan->cells[c].skipped && digest_cell(plan, &plan->cells[c], digest, err)) return -1;
+    }
+    return 0;
 }

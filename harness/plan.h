@@ -124,4 +124,8 @@ void mk_plan_print(const struct mk_plan *plan, struct mk_text *out);
 /* Returns a digest of everything that decides what is measured (not of expectations). */
 uint64_t mk_plan_digest(const struct mk_plan *plan);
 
+/* Returns 0 and a digest of what the identities of all cells that are to run stand for in this build, so that conductor
+ * and worker can tell whether they mean the same; -1 with err set where one of them is not there. */
+int mk_plan_cells_digest(const struct mk_plan *plan, uint64_t *digest, struct mk_err *err);
+
 #endif

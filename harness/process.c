@@ -122,7 +122,9 @@ static int answer_hello(struct mk_process *p, const struct mk_hello *hello, stru
         }
         return mk_wire_send(p->to, MK_FRAME_PLAN, config->plan, err);
     }
-    if (hello->registry_digest != mk_registry_digest()) {
+    uint64_t digest;
+    if (mk_plan_cells_digest(config->plan, &digest, err)) return -1;
+    if (hello->cells_digest != digest) {
         return mk_fail(err, "the worker has other implementations than this program: make that flavour again");
     }
     return mk_wire_send(p->to, config->order_type, config->order, err);

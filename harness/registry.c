@@ -275,14 +275,9 @@ bool mk_registry_is_peer(const struct mk_impl *impl) {
     return strncmp(impl->file, "impl/peers/", strlen("impl/peers/")) == 0;
 }
 
-uint64_t mk_registry_digest(void) {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < impls_n; i++) {
-        if (mk_registry_is_peer(&impls[i])) continue;
-        hash = digest_text(hash, impls[i].kind->name);
-        hash = digest_text(hash, impls[i].name);
-        hash = digest_text(hash, impls[i].chosen);
-        hash = (hash ^ impls[i].value_bytes ^ impls[i].caps) * 0x100000001b3u;
-    }
-    return hash;
+uint64_t mk_registry_digest(uint64_t digest, const struct mk_impl *impl) {
+    digest = digest_text(digest, impl->kind->name);
+    digest = digest_text(digest, impl->name);
+    digest = digest_text(digest, impl->chosen);
+    return (digest ^ impl->value_bytes ^ impl->caps) * 0x100000001b3u;
 }

@@ -50,7 +50,7 @@ bool mk_kind_has_blocks(const struct mk_kind *kind);
 /* Returns whether an implementation is a packaged library's (impl/peers/), which other flavours do not have. */
 bool mk_registry_is_peer(const struct mk_impl *impl);
 
-/* Digest over all identities but peers', and their files' flags: conductor and worker must agree. */
-uint64_t mk_registry_digest(void);
+/* Returns the digest with this implementation in it: what its identity names, and what its file says it can do. */
+uint64_t mk_registry_digest(uint64_t digest, const struct mk_impl *impl);
 
 #endif

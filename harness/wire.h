@@ -28,7 +28,7 @@ enum mk_frame_type {
 };
 
 struct mk_hello {
-    uint64_t build_id, registry_digest, wire_digest;
+    uint64_t build_id, cells_digest, wire_digest;
     uint64_t pid;
 };
 

@@ -69,6 +69,31 @@ TEST(a_plan_survives_the_wire) {
     mk_topo_free(topo);
 }
 
+/* A worker says so before it is given an order; of what is skipped it need not know. */
+TEST(identities_that_a_build_lacks_are_named) {
+    struct mk_topo *topo = machine("core:4 pu:1");
+    struct mk_plan_options options = {0};
+    struct mk_plan plan;
+    struct mk_err err;
+    uint64_t before = 0, after = 0, digest;
+    CHECK_EQ(plan_of(base, topo, &options, &plan, &err), 0);
+    CHECK_EQ(mk_plan_cells_digest(&plan, &before, &err), 0);
+    struct mk_cell *cell = NULL;
+    for (size_t c = 0; c < plan.cells_n; c++) {
+        if (!plan.cells[c].skipped) cell = &plan.cells[c];
+    }
+    CHECK(cell != NULL);
+    free(cell->identity);
+    cell->identity = mk_need_text("map/elsewhere");
+    CHECK_EQ(mk_plan_cells_digest(&plan, &digest, &err), -1);
+    CHECK(strstr(err.text, "map/elsewhere, for values of 64 bytes, is not in this build: make FLAVOUR="));
+    cell->skipped = true;
+    CHECK_EQ(mk_plan_cells_digest(&plan, &after, &err), 0);
+    CHECK(before != after);
+    mk_record_free(&mk_plan_record, &plan);
+    mk_topo_free(topo);
+}
+
 /* The one that takes small keys alone, of a plan for one key count and form. */
 static void plan_small(const char *keys, const char *impl, const struct mk_topo *topo, struct mk_plan *plan) {
     struct mk_plan_options options = {0};

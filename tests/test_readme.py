@@ -3,7 +3,7 @@ they show compiles and is measured, and what they name exists.
 
 Commands run in a scratch copy of the tree and of its build. Of a fenced block:
 
-    sh                     is run; it must end with 0
+    sh                     is run, --budget as the least that can be measured; it must end with 0
     console                lines after "$ " are run; the others must be printed, in this order
     python                 is run
     json                   must be valid (memkit-bench validate)
@@ -31,7 +31,8 @@ BENCH = "build/release/memkit-bench"
 # A make of ours is no part of the make that started us.
 OF_THE_MAKE_ABOVE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "FLAVOUR", "FLAVOURS", "IMPL", "BUILD", "BUILDS",
                      "T", "PKG_CONFIG_PATH")
-QUICK = ("--threads", "1", "--processes", "1", "--rounds", "1", "--round-ms", "5")
+SHORT = ("--processes", "1", "--rounds", "1", "--round-ms", "5")
+QUICK = ("--threads", "1", *SHORT)
 
 
 def load(path):
@@ -168,7 +169,7 @@ def run_block(scratch, block):
     if block.mark.startswith("file: "):
         scratch.write(block.mark.removeprefix("file: "), block.text)
     elif block.language == "sh":
-        scratch.run(block.text)
+        scratch.run(re.sub(r"--budget \d+s\b", f"--budget 60s {' '.join(SHORT)}", block.text))
     elif block.language == "console":
         run_console(scratch, block.text)
     elif block.language == "python":

