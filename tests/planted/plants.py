@@ -156,14 +156,16 @@ def alarm(seen):
 
 def shown_by(plant, builds):
     """The builds to hunt it in. Where there is a debug build, every one that shows it; else one in which it is found
-    whatever else the PUs do: that of the sanitizer that is to say it, the first one of what one thread shows, else the
-    model flavour."""
+    whatever else the PUs do: that of ThreadSanitizer where it is to say it, since it need not see two threads meet; of
+    what one thread shows, that of the sanitizer which is to say it or the first one; else the model flavour."""
     shows = [build for build in builds if build in plant.flavours]
     if "debug" in builds:
         return shows
-    wanted = ["model"] if plant.single == "passes" else []
-    if "san/" in plant.rule[0]:
-        wanted = ["asan", "tsan", "model"]
+    said_by = plant.rule[0].split("/")[0]
+    if said_by == "tsan" or (said_by == "asan" and plant.single != "passes"):
+        wanted = [said_by, "model"]
+    else:
+        wanted = ["model"] if plant.single == "passes" else ["asan", "tsan"] if said_by == "?san" else []
     return sorted(shows, key=lambda build: wanted.index(build) if build in wanted else len(wanted))[:1]
 
 
