@@ -66,16 +66,6 @@ static const struct mk_kind mk_kind_list
 
 /* ---- the timed loops: inlined into every implementation's file ---------------------------- */
 
-/* Of a short operation that compilers would still call rather than inline. Its address is taken, so this can only
- * be demanded where they see through the definition below, and -Og does not. */
-#ifndef MK_TIMED
-#if defined(__OPTIMIZE__) && !defined(MK_DEBUG)
-#define MK_TIMED MK_INLINE
-#else
-#define MK_TIMED static inline
-#endif
-#endif
-
 /* One operation of a stream. Outcomes are added, never branched on. Returns the hit (0 or 1). */
 MK_INLINE uint64_t mk_list_one(const struct mk_list_def *def, struct mk_list *list, struct mk_thread *me,
                                unsigned code, uint64_t key, uint64_t *failed) {

@@ -225,14 +225,6 @@ static uint64_t mk_map_scan_here(struct mk_map *map, struct mk_thread *me, unsig
 
 /* ---- the timed loops: inlined into every implementation's file ---------------------------- */
 
-/* Of a short operation (get, contains) that compilers would still call rather than inline. Its address is
- * taken, so this can only be demanded where they see through the definition below, and -Og does not. */
-#if defined(__OPTIMIZE__) && !defined(MK_DEBUG)
-#define MK_TIMED MK_INLINE
-#else
-#define MK_TIMED static inline
-#endif
-
 /* One operation of a stream. Outcomes are added, never branched on: a branch on hit or miss would
  * cost every contender the same few ns and hide what sets them apart. Returns the hit (0 or 1). */
 MK_INLINE uint64_t mk_map_one(const struct mk_map_def *def, struct mk_map *map, struct mk_thread *me,

@@ -43,6 +43,14 @@ MK_EXTERN_C int memcmp(const void *left, const void *right, size_t bytes);
 #define MK_ALIGNED(n) __attribute__((aligned(n)))
 #define MK_INLINE static inline __attribute__((always_inline, unused))
 #define MK_NOINLINE __attribute__((noinline, unused))
+/* Of a short operation (get, contains, at) that compilers would still call rather than inline into the timed loop. Its
+ * address is taken, so this can only be demanded where they see through the definition of an implementation, and -Og
+ * does not. */
+#if defined(__OPTIMIZE__) && !defined(MK_DEBUG)
+#define MK_TIMED MK_INLINE
+#else
+#define MK_TIMED static inline
+#endif
 #define MK_LIKELY(x) __builtin_expect(!!(x), 1)
 #define MK_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

@@ -63,15 +63,6 @@ static const struct mk_kind mk_kind_stack
 
 /* ---- the timed loops: inlined into every implementation's file ---------------------------- */
 
-/* Of an operation that compilers would still call rather than inline; see map.h. */
-#ifndef MK_TIMED
-#if defined(__OPTIMIZE__) && !defined(MK_DEBUG)
-#define MK_TIMED MK_INLINE
-#else
-#define MK_TIMED static inline
-#endif
-#endif
-
 /* Any mix. Outcomes are added, never branched on. */
 MK_INLINE void mk_stack_batch(const struct mk_stack_def *def, struct mk_stack *stack, struct mk_thread *me,
                               const uint64_t *stream, size_t n, struct mk_tally *tally) {

@@ -5,14 +5,17 @@
  *             in place: linear hashing with partial expansions (Larson, VLDB 1980); differs: a step spreads one group
  *             of buckets over one or two more, and keys of a full home lie in other buckets of the group, which the
  *             home names by bits, as hopscotch hashing does (Herlihy, Shavit, Tzafrir, DISC 2008).
- * Picture:    hash = [ index in the group: high bits | tag: 8 bits | ... | group: low bits ]
+ * Picture:    hash = [ index in the group: high bits | ... | tag: 7 bits | ... | group: low bits ]
  *             group g: bucket 0 1 2 ... size-1       size 8 .. 15, then two groups of 8: g and g + span
- *             bucket = | meta | tags | key value | key value | key value |      <- cache line
- *                      | key value | key value | key value | key value |        <- cache line
- *               meta = LOCK | EXTRA | AWAY: a bit for each bucket of the group that has keys of this home | version
- *               tags = a byte for each pair, 0 where it is free
+ *             bucket = | key value | key value | key value | key value |        <- cache line
+ *                      | meta | tags | key value | key value | key value |      <- cache line
+ *               meta = LOCK | AWAY: a bit for each bucket of the group that has keys of this home
+ *                      | HINT: a bit for each class of tags that such a key has | EXTRA | version
+ *               tags = a byte for each slot of a pair, 0 where it is free
  *             column i < 8, row r: bucket i of group r; index 8 + i of group g is column i, row g + span
  *             bucket[chunk of the row][column] -> rows span .. 2 * span - 1
+ *             shape = [ split | layout ]: groups before the split have layout + 1 already
+ *             layout -> mask of the group, its size, columns[chunk of the group][index] -> buckets
  *             head[chunk of the row] -> { next, live, key, value } -> ...    keys with no room in all of the group
  * parts:      hash=fold
  * values:     8
@@ -33,41 +36,59 @@
  *             E. A writer has one lock that it waits for, of its home; others it only tries, and where one is taken
  *                it waits for that with none of its own, and begins anew. Growing is one thread's at a time, which
  *                waits for the locks of a group from the first on.
- * Memory:     128 B a bucket of 7 pairs; by size of the map 62% (up to 2^15 keys) to 86% (from 2^20 on) of them are
- *             in use, at every size and not only just before it grows: 29.5 to 21.3 B a key; [load=N] says how many.
+ * Memory:     128 B a bucket of 7 pairs; by size of the map 50% (up to 2^15 keys) to 85% (from 2^20 on) of them are
+ *             in use, at every size and not only just before it grows: 36.6 to 21.5 B a key; [load=N] says how many.
  *             The chunk being grown into is asked for as a whole, a sixteenth to a quarter of the table, and touched
- *             as it is reached. 8 B a group; 3 KiB, and 64 B * threads_max of counters.
+ *             as it is reached. 8 B a group; 10 KiB, 64 B * threads_max of counters, and 128 B * log2(span) each time
+ *             that the groups become twice as many.
  * Limits:     it never gets smaller: what is removed makes room, and no memory comes back before destroy, which is
  *             why readers need nobody's protection. A change that does not fit its home touches other buckets; keys
  *             of equal hashes beyond what a group has room for are in a list. One thread at a time grows the table.
  *             A writer that is preempted holds up readers of its bucket, or, while it grows the table, of one group.
+ *             Versions have 31 bits: a get that is preempted in its midst while its bucket is changed a multiple of
+ *             2^31 times, no more and no less, would not notice.
  */
 #include "../hash.h"
 #include "../map.h"
 
 #define LINES_PAIRS MK_TUNE(7, 1)
+#define LINES_SLOTS 8 /* a bucket has room for so many pairs; in the place of one are its words */
+#define LINES_WORDS 4 /* that one */
 #define LINES_GROUP MK_TUNE(8u, 2u) /* buckets of a group that has just been made; below twice as many ever */
 #define LINES_SPAN_BITS 36
 #define LINES_SPAN_MAX ((uint64_t)1 << LINES_SPAN_BITS) /* groups */
 #define LINES_CHUNKS (LINES_SPAN_BITS + 1)
+#define LINES_LAYOUTS (LINES_GROUP * LINES_SPAN_BITS + 2) /* so many at most until there are that many groups */
 #define LINES_CHANGES MK_TUNE(32, 1) /* keys added by a thread between its looks at the load */
 
 #define LINES_LOCK ((uint64_t)1)
-#define LINES_EXTRA ((uint64_t)2)
-#define LINES_AWAY(index) ((uint64_t)4 << (index))
-#define LINES_AWAY_ALL ((uint64_t)0xffff << 2)
-#define LINES_VERSION ((uint64_t)1 << 18)
+#define LINES_AWAY(index) ((uint64_t)2 << (index))
+#define LINES_AWAY_ALL ((uint64_t)0x7fff << 1)
+#define LINES_HINT_BIT(tag) (16 | (tag) % MK_TUNE(16, 2)) /* 16 .. 31 */
+#define LINES_HINT(tag) ((uint64_t)1 << LINES_HINT_BIT(tag))
+#define LINES_HINT_ALL ((uint64_t)0xffff << 16)
+#define LINES_EXTRA ((uint64_t)1 << 32)
+#define LINES_VERSION ((uint64_t)1 << 33)
 
-#define LINES_ONES (~(uint64_t)0 / 255 >> 8 * (8 - LINES_PAIRS))
+/* Of tags: the lowest and the top bit of each slot of a pair, and the top bit of the last one. */
+#define LINES_ONES MK_TUNE((uint64_t)0x0101010001010101, (uint64_t)1 << 56)
 #define LINES_TOPS (LINES_ONES << 7)
+#define LINES_LAST ((uint64_t)1 << 63)
 
 struct lines_pair {
     MK_ATOMIC(uint64_t) key, value;
 };
 
+/* The words lie amidst the pairs, so that a match among the tags leads to its pair by a shift: lines_pair_of. The last
+ * slot is in their line, for it is looked at where nothing matches; free slots of that line are filled first. */
 struct lines_bucket {
-    MK_ATOMIC(uint64_t) meta, tags;
-    struct lines_pair pair[LINES_PAIRS];
+    union {
+        struct lines_pair pair[LINES_SLOTS];
+        struct {
+            struct lines_pair other_line[LINES_WORDS];
+            MK_ATOMIC(uint64_t) meta, tags;
+        };
+    };
 } MK_ALIGNED(2 * MK_CACHE_LINE);
 
 /* A key that found no room in its group. It stays in the group's list, dead or alive, until the group is spread. */
@@ -79,6 +100,11 @@ struct lines_extra {
 
 struct lines_head {
     MK_ATOMIC(uintptr_t) first;
+};
+
+/* Of groups whose row is in one chunk: where the buckets of row 0 would be, by index. */
+struct lines_columns {
+    uintptr_t of[2 * LINES_GROUP];
 };
 
 /* Of one thread, which alone writes it. */
@@ -94,7 +120,11 @@ struct mk_map {
     struct mk_mem *mem;
     uint64_t load_percent; /* 0 = by size */
     uint32_t threads_max;
-    /* written by the thread that grows the table, and read by those that have seen a shape which needs them */
+    /* Written by the thread that grows the table, and read by those that have seen a shape which needs them. Of
+     * layouts, which never change once there is such a shape; their columns by the chunk of the group's row: */
+    uint64_t mask[LINES_LAYOUTS], size[LINES_LAYOUTS];
+    const struct lines_columns *columns[LINES_LAYOUTS];
+    struct lines_columns *made[LINES_CHUNKS];    /* all that there are, by log2 of the span */
     uintptr_t bucket[LINES_CHUNKS][LINES_GROUP]; /* of chunks: where row 0 would be; 0 = none */
     struct lines_head *head[LINES_CHUNKS];
     MK_ATOMIC(uint32_t) growing MK_ALIGNED(2 * MK_CACHE_LINE); /* taken while somebody grows the table */
@@ -111,40 +141,38 @@ struct lines_shape {
     uint64_t span; /* a power of two */
     unsigned size, next;
     uint64_t split;
+    unsigned layout; /* which this is from the split on; before it is the next one */
 };
 
-/* A shape in a word, so that it is read quickly: split, and how many bits of the hash are the group's and of how many
- * buckets it is, once for groups before the split, and below that for the others. */
-#define LINES_SHAPE_BITS 11
-#define LINES_GROUP_BITS 6
+/* A shape in a word: split and layout. All else stands with the layouts, so that a look at a key takes few steps. */
+#define LINES_LAYOUT_BITS 16
 
 static uint64_t lines_shape_word(struct lines_shape shape) {
-    unsigned bits = (unsigned)__builtin_ctzll(shape.span);
-    bool two = shape.next == 2 * LINES_GROUP;
-    uint64_t before = (two ? LINES_GROUP : shape.next) << LINES_GROUP_BITS | (bits + two);
-    return (shape.split << LINES_SHAPE_BITS | before) << LINES_SHAPE_BITS | shape.size << LINES_GROUP_BITS | bits;
+    return shape.split << LINES_LAYOUT_BITS | shape.layout;
 }
 
-MK_INLINE unsigned lines_group_bits(uint64_t word) {
-    return word & ((1 << LINES_GROUP_BITS) - 1);
+MK_INLINE unsigned lines_layout(uint64_t word) {
+    return word & ((1 << LINES_LAYOUT_BITS) - 1);
 }
 
-MK_INLINE unsigned lines_group_size(uint64_t word) {
-    return word >> LINES_GROUP_BITS & ((1 << (LINES_SHAPE_BITS - LINES_GROUP_BITS)) - 1);
+MK_INLINE uint64_t lines_split(uint64_t word) {
+    return word >> LINES_LAYOUT_BITS;
 }
 
-static struct lines_shape lines_shape_of(uint64_t word) {
-    uint64_t before = word >> LINES_SHAPE_BITS;
-    bool two = lines_group_bits(before) != lines_group_bits(word);
-    return (struct lines_shape){.span = (uint64_t)1 << lines_group_bits(word),
-                                .size = lines_group_size(word),
-                                .next = two ? 2 * LINES_GROUP : lines_group_size(before),
-                                .split = word >> 2 * LINES_SHAPE_BITS};
+static struct lines_shape lines_shape_of(const struct mk_map *map, uint64_t word) {
+    unsigned layout = lines_layout(word);
+    bool two = map->mask[layout] != map->mask[layout + 1];
+    return (struct lines_shape){.span = map->mask[layout] + 1,
+                                .size = (unsigned)map->size[layout],
+                                .next = two ? 2 * LINES_GROUP : (unsigned)map->size[layout + 1],
+                                .split = lines_split(word),
+                                .layout = layout};
 }
 
 MK_INLINE uint64_t lines_look(const struct mk_map *map) {
-    /* (1) seq_cst-load synchronizes-with the seq_cst-store (2): the chunks that this shape needs, and where keys of the
-     * groups spread so far are. In the one order with (2): point D for those that read another group's home (C) */
+    /* (1) seq_cst-load synchronizes-with the seq_cst-store (2): the layouts and chunks that this shape needs, and where
+     * keys of the groups spread so far are. In the one order with (2): point D for those that read another group's
+     * home (C) */
     return atomic_load_explicit(&map->shape, memory_order_seq_cst);
 }
 
@@ -156,15 +184,16 @@ static void lines_reshape(struct mk_map *map, struct lines_shape shape) {
 /* The home of a key, and its group. */
 struct lines_home {
     struct lines_bucket *bucket;
-    uint64_t group, span;
-    unsigned size, index; /* of the group; in it */
+    uint64_t group;
+    const struct lines_columns *columns;
+    uint64_t index, size; /* in the group; of it */
     struct lines_bucket *busy; /* the one that somebody else had when we wanted it */
 };
 
 /* Returns the index of the home in a group of so many buckets: by the high bits of the hash. The low ones are the
  * group's and those in between the tag's. */
-MK_INLINE unsigned lines_index(unsigned size, uint64_t hash) {
-    return (unsigned)((unsigned __int128)hash * size >> 64);
+MK_INLINE uint64_t lines_index(uint64_t size, uint64_t hash) {
+    return (uint64_t)((unsigned __int128)hash * size >> 64);
 }
 
 /* Returns the chunk a row lies in: row 0, and then as many rows as there are already. */
@@ -183,13 +212,13 @@ static size_t lines_rows(unsigned chunk) {
 }
 
 /* Returns the row of a bucket; its column is index % LINES_GROUP. Of a group that is to become two the buckets from
- * LINES_GROUP on lie where they will lie as those of the second one: nothing has one place first and another one later.
- * Without a branch, for nobody could foresee it. */
-MK_INLINE uint64_t lines_row(uint64_t group, uint64_t span, unsigned index) {
-    return group + (span & -(uint64_t)(index >= LINES_GROUP));
+ * LINES_GROUP on lie where they will lie as those of the second one: nothing has one place first and another later. */
+static uint64_t lines_row(uint64_t group, uint64_t span, unsigned index) {
+    return index < LINES_GROUP ? group : group + span;
 }
 
-MK_INLINE struct lines_bucket *lines_bucket(struct mk_map *map, uint64_t group, uint64_t span, unsigned index) {
+/* Returns a bucket to the thread that grows the table: there may be no shape yet that has it. */
+static struct lines_bucket *lines_bucket(struct mk_map *map, uint64_t group, uint64_t span, unsigned index) {
     uint64_t row = lines_row(group, span, index);
     uintptr_t chunk = map->bucket[lines_chunk(row)][index % LINES_GROUP];
     return (struct lines_bucket *)(chunk + row * sizeof(struct lines_bucket));
@@ -200,19 +229,20 @@ static struct lines_head *lines_list(struct mk_map *map, uint64_t group) {
     return map->head[chunk] + (group - lines_first_row(chunk));
 }
 
-MK_INLINE struct lines_home lines_home(struct mk_map *map, uint64_t word, uint64_t hash) {
-    uint64_t span = (uint64_t)1 << lines_group_bits(word), group = hash & (span - 1);
-    /* Without a branch: before the split or behind it is anybody's guess while the table grows. */
-    word >>= LINES_SHAPE_BITS & -(unsigned)(group < word >> 2 * LINES_SHAPE_BITS);
-    span = (uint64_t)1 << lines_group_bits(word);
-    struct lines_home home = {.group = hash & (span - 1), .span = span, .size = lines_group_size(word)};
-    home.index = lines_index(home.size, hash);
-    home.bucket = lines_bucket(map, home.group, home.span, home.index);
-    return home;
+/* Returns a bucket of the home's group. */
+MK_INLINE struct lines_bucket *lines_neighbour(const struct lines_home *home, uint64_t index) {
+    return (struct lines_bucket *)(home->columns->of[index] + home->group * sizeof(struct lines_bucket));
 }
 
-MK_INLINE struct lines_bucket *lines_neighbour(struct mk_map *map, const struct lines_home *home, unsigned index) {
-    return lines_bucket(map, home->group, home->span, index);
+MK_INLINE struct lines_home lines_home(const struct mk_map *map, uint64_t word, uint64_t hash) {
+    unsigned layout = lines_layout(word);
+    /* Without a branch: before the split or behind it is anybody's guess while the table grows. */
+    layout += (hash & map->mask[layout]) < lines_split(word);
+    struct lines_home home = {.group = hash & map->mask[layout], .size = map->size[layout]};
+    home.columns = &map->columns[layout][lines_chunk(home.group)];
+    home.index = lines_index(map->size[layout], hash);
+    home.bucket = lines_neighbour(&home, home.index);
+    return home;
 }
 
 /* ---- words ---------------------------------------------------------------------------------- */
@@ -268,20 +298,35 @@ MK_INLINE void lines_write(MK_ATOMIC(uint64_t) *word, uint64_t to) {
     atomic_store_explicit(word, to, memory_order_release);
 }
 
-/* Never 0, which is for what is free, nor 1: see lines_match. */
+/* 1 .. 0x7f: 0 is for what is free. */
 MK_INLINE uint64_t lines_tag(uint64_t hash) {
-    return (hash >> 48 & 0xff) | 2;
+    uint64_t tag = hash >> 48 & 0x7f;
+    return tag + !tag;
 }
 
-/* Returns the top bits of bytes that are the tag. Above the lowest one, a byte that differs from it in the last bit
- * alone may be taken for it: of another key, then, but never a free one, for which it would have to be 1. */
+/* Returns 1 where a key of this tag may be outside its home, whose meta it is, else 0. */
+MK_INLINE uint64_t lines_hinted(uint64_t meta, uint64_t tag) {
+    return (uint32_t)meta >> LINES_HINT_BIT(tag) & 1;
+}
+
+/* Returns the top bits of slots whose tag it is; 0: of those that are free. No byte is more than 0x7f, so that none
+ * borrows from the next. */
 MK_INLINE uint64_t lines_match(uint64_t tags, uint64_t tag) {
-    uint64_t differ = tags ^ tag * LINES_ONES;
-    return (differ - LINES_ONES) & ~differ & LINES_TOPS;
+    return (LINES_TOPS - (tags ^ tag * LINES_ONES)) & LINES_TOPS;
 }
 
 MK_INLINE unsigned lines_slot(uint64_t match) {
     return (unsigned)__builtin_ctzll(match) / 8;
+}
+
+/* Returns how far the tag of the lowest slot of a match is shifted. */
+MK_INLINE size_t lines_shift(uint64_t match) {
+    return (size_t)__builtin_ctzll(match) - 7;
+}
+
+/* Returns the pair of the lowest slot of a match. */
+MK_INLINE struct lines_pair *lines_pair_of(const struct lines_bucket *bucket, uint64_t match) {
+    return (struct lines_pair *)((uintptr_t)bucket->pair + lines_shift(match) * (sizeof(struct lines_pair) / 8));
 }
 
 /* Returns the tags with that of one slot changed. */
@@ -289,10 +334,15 @@ MK_INLINE uint64_t lines_with(uint64_t tags, unsigned slot, uint64_t tag) {
     return (tags & ~((uint64_t)0xff << 8 * slot)) | tag << 8 * slot;
 }
 
-/* Returns the lowest free slot, or LINES_PAIRS. */
+/* Returns the top bit of the highest of some slots; of none, anything. */
+MK_INLINE uint64_t lines_highest(uint64_t match) {
+    return (uint64_t)1 << (63 - __builtin_clzll(match | 1));
+}
+
+/* Returns the highest free slot, or LINES_SLOTS. */
 MK_INLINE unsigned lines_free_slot(uint64_t tags) {
     uint64_t match = lines_match(tags, 0);
-    return match ? lines_slot(match) : LINES_PAIRS;
+    return match ? lines_slot(lines_highest(match)) : LINES_SLOTS;
 }
 
 /* Puts a pair into a free slot of a bucket that is locked. */
@@ -382,12 +432,22 @@ static bool lines_find_extra(struct mk_map *map, const struct lines_home *home, 
     return false;
 }
 
+/* Returns a bit for each bucket of the group with keys of the home whose meta it is. */
+MK_INLINE uint64_t lines_away(uint64_t meta) {
+    return (meta & LINES_AWAY_ALL) >> 1;
+}
+
 /* Finds a key outside its home, whose meta it is. */
 static MK_NOINLINE bool lines_find_away(struct mk_map *map, const struct lines_home *home, uint64_t meta,
                                         uint64_t key, uint64_t hash, struct lines_spot *spot) {
-    for (uint64_t away = (meta & LINES_AWAY_ALL) >> 2; away; away &= away - 1) {
+    for (uint64_t away = lines_away(meta); away; away &= away - 1) {
+        const struct lines_bucket *bucket = lines_neighbour(home, (unsigned)__builtin_ctzll(away));
+        __builtin_prefetch(&bucket->pair[0]); /* all misses at once */
+        __builtin_prefetch(&bucket->pair[LINES_SLOTS - 1]);
+    }
+    for (uint64_t away = lines_away(meta); away; away &= away - 1) {
         unsigned index = (unsigned)__builtin_ctzll(away);
-        if (!lines_find_in(lines_neighbour(map, home, index), key, hash, spot)) continue;
+        if (!lines_find_in(lines_neighbour(home, index), key, hash, spot)) continue;
         spot->index = index;
         return true;
     }
@@ -401,7 +461,7 @@ static inline bool lines_find(struct mk_map *map, const struct lines_home *home,
         spot->index = home->index;
         return true;
     }
-    return meta & (LINES_AWAY_ALL | LINES_EXTRA) && lines_find_away(map, home, meta, key, hash, spot);
+    return lines_hinted(meta, lines_tag(hash)) && lines_find_away(map, home, meta, key, hash, spot);
 }
 
 /* The key is not in its home, or somebody was at it. */
@@ -424,23 +484,48 @@ static MK_NOINLINE bool lines_get_slowly(struct mk_map *map, uint64_t key, uint6
     }
 }
 
+/* What the tags of a home say of a key, found without a branch: nobody could foresee whether it is there. */
+struct lines_glance {
+    uint64_t match, hit; /* top bits of the slots in question; 1 where the key is in the first of them, else 0 */
+    uint64_t value;      /* of that slot */
+    uint64_t elsewhere;  /* not 0 where it may be in another slot or bucket, if there is no hit */
+};
+
+MK_INLINE struct lines_glance lines_glance(const struct lines_bucket *home, uint64_t meta, uint64_t tags, uint64_t tag,
+                                           uint64_t key) {
+    struct lines_glance seen = {.match = lines_match(tags, tag)};
+    const struct lines_pair *pair = lines_pair_of(home, seen.match | LINES_LAST);
+    uint64_t found = lines_read(&pair->key);
+    seen.value = lines_read(&pair->value);
+    seen.hit = (found == key) & (seen.match != 0);
+    seen.elsewhere = (seen.match & (seen.match - 1)) | lines_hinted(meta, tag);
+    return seen;
+}
+
+/* Returns a where there is a hit (1), b where there is none (0). */
+MK_INLINE uint64_t lines_choose(uint64_t hit, uint64_t a, uint64_t b) {
+    return b ^ ((a ^ b) & -hit);
+}
+
 /* LIN get hit, contains hit: the look at meta (3), where it is what it was when the value had been read.
  * LIN get miss, contains miss: the same. For both the shape is still the one that led there. */
 MK_TIMED bool lines_get(struct mk_map *map, struct mk_thread *me, uint64_t key, mk_value *value) {
-    uint64_t hash = mk_hash(key, map->seed), word = lines_look(map);
+    uint64_t hash = mk_hash(key, map->seed), word = lines_look(map), was = value->word[0];
     (void)me;
     const struct lines_bucket *home = lines_home(map, word, hash).bucket;
-    __builtin_prefetch(&home->pair[LINES_PAIRS - 1]); /* the second line, which every other hit wants */
-    uint64_t meta = lines_meta(home), match = lines_match(lines_read(&home->tags), lines_tag(hash));
-    const struct lines_pair *pair = &home->pair[lines_slot(match | (uint64_t)1 << (8 * LINES_PAIRS - 1))];
-    uint64_t found = lines_read(&pair->key), read = lines_read(&pair->value);
+    __builtin_prefetch(&home->pair[0]); /* the other line, which every other hit wants */
+    uint64_t meta = lines_meta(home), tags = lines_read(&home->tags);
+    struct lines_glance seen = lines_glance(home, meta, tags, lines_tag(hash), key);
     /* One branch, seldom taken, for all that is not plain: no two of the conditions are decided one by one. */
-    uint64_t hit = (found == key) & (match != 0);
-    uint64_t changed = (lines_meta_again(home) ^ meta) | (meta & LINES_LOCK) | (lines_look(map) ^ word);
-    uint64_t elsewhere = (match & (match - 1)) | (meta & (LINES_AWAY_ALL | LINES_EXTRA));
-    if (MK_UNLIKELY(changed | (elsewhere & (hit - 1)))) return lines_get_slowly(map, key, hash, value);
-    value->word[0] ^= (value->word[0] ^ read) & -hit; /* what it was, where there is none */
-    return hit;
+    uint64_t changed = (lines_meta_again(home) ^ (meta & ~LINES_LOCK)) | (lines_look(map) ^ word);
+    if (MK_UNLIKELY(changed | (seen.elsewhere & (seen.hit - 1)))) {
+        mk_value slow = {{was}}; /* so that the address of *value goes nowhere, and it stays in a register */
+        bool hit = lines_get_slowly(map, key, hash, &slow);
+        value->word[0] = slow.word[0];
+        return hit;
+    }
+    value->word[0] = lines_choose(seen.hit, seen.value, was);
+    return seen.hit;
 }
 
 /* ---- changing what is there ----------------------------------------------------------------- */
@@ -450,6 +535,7 @@ MK_INLINE uint64_t lines_open(struct mk_map *map, uint64_t hash, struct lines_ho
     for (;;) {
         uint64_t word = lines_look(map);
         *home = lines_home(map, word, hash);
+        __builtin_prefetch(&home->bucket->pair[0], 1); /* the other line; that of the words comes with the lock */
         uint64_t meta = lines_lock(home->bucket);
         /* While it is locked, the group stays as it is. */
         if (MK_LIKELY(lines_look(map) == word)) return meta;
@@ -467,14 +553,14 @@ static bool lines_is_of(const struct mk_map *map, const struct lines_home *home,
     return lines_index(home->size, mk_hash(key, map->seed)) == home->index;
 }
 
-/* Returns the slot of a key of this home in a bucket of the group, or LINES_PAIRS. */
+/* Returns the slot of a key of this home in a bucket of the group, or LINES_SLOTS. */
 static unsigned lines_guest(const struct mk_map *map, const struct lines_home *home,
                             const struct lines_bucket *bucket) {
     uint64_t tags = lines_read(&bucket->tags);
-    for (unsigned slot = 0; slot < LINES_PAIRS; slot++) {
+    for (unsigned slot = 0; slot < LINES_SLOTS; slot++) {
         if (tags >> 8 * slot & 0xff && lines_is_of(map, home, lines_read(&bucket->pair[slot].key))) return slot;
     }
-    return LINES_PAIRS;
+    return LINES_SLOTS;
 }
 
 /* Returns a live key of this home in the list of the group, or NULL. */
@@ -490,24 +576,24 @@ enum lines_done { LINES_DONE, LINES_BUSY, LINES_FULL };
 
 /* Puts a pair into another bucket of the group than its home, which is locked and has no room. LINES_BUSY: home->busy
  * has, perhaps, but is taken. */
-static enum lines_done lines_add_away(struct mk_map *map, struct lines_home *home, uint64_t *meta, uint64_t key,
+static enum lines_done lines_add_away(struct lines_home *home, uint64_t *meta, uint64_t key,
                                       uint64_t value, uint64_t hash) {
     enum lines_done done = LINES_FULL;
     for (unsigned i = 1; i < home->size; i++) { /* one after another: the fewer a home has keys in, the better */
         unsigned index = (home->index + i) % home->size;
-        struct lines_bucket *bucket = lines_neighbour(map, home, index);
+        struct lines_bucket *bucket = lines_neighbour(home, index);
         uint64_t theirs;
-        if (lines_free_slot(lines_read(&bucket->tags)) == LINES_PAIRS) continue;
+        if (lines_free_slot(lines_read(&bucket->tags)) == LINES_SLOTS) continue;
         if (!lines_try_lock(bucket, &theirs)) {
             done = LINES_BUSY;
             home->busy = bucket;
             continue;
         }
         unsigned slot = lines_free_slot(lines_read(&bucket->tags));
-        if (slot < LINES_PAIRS) lines_fill(bucket, slot, key, value, lines_tag(hash));
+        if (slot < LINES_SLOTS) lines_fill(bucket, slot, key, value, lines_tag(hash));
         lines_unlock(bucket, theirs);
-        if (slot == LINES_PAIRS) continue;
-        *meta |= LINES_AWAY(index);
+        if (slot == LINES_SLOTS) continue;
+        *meta |= LINES_AWAY(index) | LINES_HINT(lines_tag(hash));
         return LINES_DONE;
     }
     return done;
@@ -549,7 +635,7 @@ static bool lines_reuse_extra(struct mk_map *map, struct lines_head *head, uint6
 
 /* Puts a pair into the list of the group; its home is locked. False: no memory. */
 static bool lines_add_extra(struct mk_map *map, struct mk_thread *me, const struct lines_home *home, uint64_t *meta,
-                            uint64_t key, uint64_t value) {
+                            uint64_t key, uint64_t value, uint64_t hash) {
     struct lines_head *head = lines_list(map, home->group);
     lines_wait(&map->extras_lock);
     bool done = lines_reuse_extra(map, head, key, value);
@@ -563,8 +649,34 @@ static bool lines_add_extra(struct mk_map *map, struct mk_thread *me, const stru
         lines_reuse_extra(map, head, key, value);
         lines_give(&map->extras_lock);
     }
-    *meta |= LINES_EXTRA;
+    *meta |= LINES_EXTRA | LINES_HINT(lines_tag(hash));
     return true;
+}
+
+/* Returns whether a key of this home and with this hint is in a bucket of the group, which need not be locked: of this
+ * home nothing changes there, and to take a pair that is changing for one of it costs readers a look too many at most. */
+static bool lines_hint_in(const struct mk_map *map, const struct lines_home *home, const struct lines_bucket *bucket,
+                          uint64_t hint) {
+    uint64_t tags = lines_read(&bucket->tags);
+    for (unsigned slot = 0; slot < LINES_SLOTS; slot++) {
+        uint64_t tag = tags >> 8 * slot & 0xff;
+        if (!tag || LINES_HINT(tag) != hint) continue;
+        if (lines_is_of(map, home, lines_read(&bucket->pair[slot].key))) return true;
+    }
+    return false;
+}
+
+/* Returns whether a key of this home and with this hint may be outside it. Lists are not asked. */
+static bool lines_hint_away(struct mk_map *map, const struct lines_home *home, uint64_t meta, uint64_t hint) {
+    for (uint64_t away = lines_away(meta); away; away &= away - 1) {
+        if (lines_hint_in(map, home, lines_neighbour(home, (unsigned)__builtin_ctzll(away)), hint)) return true;
+    }
+    return meta & LINES_EXTRA;
+}
+
+/* After a key with this tag came home or went altogether: takes the hint back, unless others need it. */
+static void lines_unhint(struct mk_map *map, const struct lines_home *home, uint64_t *meta, uint64_t tag) {
+    if (!lines_hint_away(map, home, *meta, LINES_HINT(tag))) *meta &= ~LINES_HINT(tag);
 }
 
 /* Brings a key home from the list of the group into a free slot. */
@@ -572,43 +684,48 @@ static void lines_fetch_extra(struct mk_map *map, const struct lines_home *home,
     struct lines_extra *extra = lines_extra_of(map, home);
     if (extra) {
         uint64_t key = lines_read(&extra->pair.key);
-        lines_fill(home->bucket, slot, key, lines_read(&extra->pair.value), lines_tag(mk_hash(key, map->seed)));
+        uint64_t tag = lines_tag(mk_hash(key, map->seed));
+        lines_fill(home->bucket, slot, key, lines_read(&extra->pair.value), tag);
         lines_write(&extra->live, 0);
-        extra = lines_extra_of(map, home);
+        if (!lines_extra_of(map, home)) *meta &= ~LINES_EXTRA;
+        lines_unhint(map, home, meta, tag);
+        return;
     }
-    if (!extra) *meta &= ~LINES_EXTRA;
+    *meta &= ~LINES_EXTRA;
 }
 
 /* Brings a key of this home, which is locked, back into a free slot, from wherever it had to go. Where others have what
  * it takes it stays there: an address that is a hop too far is no error. */
 static MK_NOINLINE void lines_fetch_home(struct mk_map *map, const struct lines_home *home, uint64_t *meta,
                                          unsigned slot) {
-    for (uint64_t away = (*meta & LINES_AWAY_ALL) >> 2; away; away &= away - 1) {
+    for (uint64_t away = lines_away(*meta); away; away &= away - 1) {
         unsigned bit = (unsigned)__builtin_ctzll(away);
-        struct lines_bucket *bucket = lines_neighbour(map, home, bit);
+        struct lines_bucket *bucket = lines_neighbour(home, bit);
         uint64_t theirs;
         if (!lines_try_lock(bucket, &theirs)) continue;
         unsigned guest = lines_guest(map, home, bucket);
-        uint64_t key = lines_read(&bucket->pair[guest % LINES_PAIRS].key);
-        if (guest < LINES_PAIRS) {
-            lines_fill(home->bucket, slot, key, lines_read(&bucket->pair[guest].value),
-                       lines_tag(mk_hash(key, map->seed)));
+        uint64_t key = lines_read(&bucket->pair[guest % LINES_SLOTS].key), tag = lines_tag(mk_hash(key, map->seed));
+        if (guest < LINES_SLOTS) {
+            lines_fill(home->bucket, slot, key, lines_read(&bucket->pair[guest].value), tag);
             lines_clear(bucket, guest);
         }
-        if (lines_guest(map, home, bucket) == LINES_PAIRS) *meta &= ~LINES_AWAY(bit);
+        if (lines_guest(map, home, bucket) == LINES_SLOTS) *meta &= ~LINES_AWAY(bit);
         lines_unlock(bucket, theirs);
-        if (guest < LINES_PAIRS) return;
+        if (guest == LINES_SLOTS) continue;
+        lines_unhint(map, home, meta, tag);
+        return;
     }
     if (*meta & LINES_EXTRA) lines_fetch_extra(map, home, meta, slot);
 }
 
 /* Takes a key away from outside its home, which is locked. False: the bucket it is in is locked by others. */
 static MK_NOINLINE bool lines_drop_away(struct mk_map *map, struct lines_home *home, uint64_t *meta,
-                                        const struct lines_spot *spot) {
+                                        const struct lines_spot *spot, uint64_t tag) {
     uint64_t theirs;
     if (spot->extra) {
         lines_write(&spot->extra->live, 0);
         if (!lines_extra_of(map, home)) *meta &= ~LINES_EXTRA;
+        lines_unhint(map, home, meta, tag);
         return true;
     }
     if (!lines_try_lock(spot->bucket, &theirs)) {
@@ -616,8 +733,9 @@ static MK_NOINLINE bool lines_drop_away(struct mk_map *map, struct lines_home *h
         return false;
     }
     lines_clear(spot->bucket, spot->slot);
-    if (lines_guest(map, home, spot->bucket) == LINES_PAIRS) *meta &= ~LINES_AWAY(spot->index);
+    if (lines_guest(map, home, spot->bucket) == LINES_SLOTS) *meta &= ~LINES_AWAY(spot->index);
     lines_unlock(spot->bucket, theirs);
+    lines_unhint(map, home, meta, tag);
     return true;
 }
 
@@ -625,12 +743,12 @@ static MK_NOINLINE bool lines_drop_away(struct mk_map *map, struct lines_home *h
 static inline enum lines_done lines_insert(struct mk_map *map, struct mk_thread *me, struct lines_home *home,
                                            uint64_t *meta, uint64_t key, uint64_t value, uint64_t hash) {
     unsigned slot = lines_free_slot(lines_read(&home->bucket->tags));
-    if (MK_LIKELY(slot < LINES_PAIRS)) {
+    if (MK_LIKELY(slot < LINES_SLOTS)) {
         lines_fill(home->bucket, slot, key, value, lines_tag(hash));
         return LINES_DONE;
     }
-    enum lines_done done = lines_add_away(map, home, meta, key, value, hash);
-    if (done == LINES_FULL && lines_add_extra(map, me, home, meta, key, value)) return LINES_DONE;
+    enum lines_done done = lines_add_away(home, meta, key, value, hash);
+    if (done == LINES_FULL && lines_add_extra(map, me, home, meta, key, value, hash)) return LINES_DONE;
     return done;
 }
 
@@ -658,7 +776,10 @@ static bool lines_prepare(struct mk_map *map, struct mk_thread *me, uint64_t row
     struct lines_head **head = &map->head[chunk];
     if (!*bucket) {
         void *made = mk_mem_zalloc(map->mem, me, rows * bytes, _Alignof(struct lines_bucket));
-        if (made) *bucket = (uintptr_t)made - lines_first_row(chunk) * bytes;
+        if (made) {
+            *bucket = (uintptr_t)made - lines_first_row(chunk) * bytes;
+            for (unsigned i = 0; i < chunk; i++) map->made[chunk - 1][i].of[LINES_GROUP + column] = (uintptr_t)made;
+        }
     }
     if (column == 0 && !*head) *head = mk_mem_zalloc(map->mem, me, rows * sizeof **head, sizeof(uint64_t));
     return *bucket && (column || *head);
@@ -683,7 +804,7 @@ static void lines_collect(struct mk_map *map, struct lines_spread *spread) {
     for (unsigned i = 0; i < spread->shape.size; i++) {
         const struct lines_bucket *bucket = spread->bucket[i];
         spread->tags[i] = lines_read(&bucket->tags);
-        for (unsigned slot = 0; slot < LINES_PAIRS; slot++) {
+        for (unsigned slot = 0; slot < LINES_SLOTS; slot++) {
             if (!(spread->tags[i] >> 8 * slot & 0xff)) continue;
             uint64_t key = lines_read(&bucket->pair[slot].key), hash = mk_hash(key, map->seed);
             if (lines_new_index(spread, hash) == i) continue;
@@ -699,11 +820,13 @@ static void lines_collect(struct mk_map *map, struct lines_spread *spread) {
 static bool lines_settle(struct lines_spread *spread, unsigned index, uint64_t key, uint64_t value, uint64_t hash) {
     unsigned slot = lines_free_slot(spread->tags[index]), home = lines_new_index(spread, hash);
     struct lines_bucket *bucket = spread->bucket[index];
-    if (slot == LINES_PAIRS) return false;
+    if (slot == LINES_SLOTS) return false;
     lines_write(&bucket->pair[slot].key, key);
     lines_write(&bucket->pair[slot].value, value);
     spread->tags[index] = lines_with(spread->tags[index], slot, lines_tag(hash));
-    if (home != index) spread->meta[home] |= LINES_AWAY(index - lines_new_first(spread, hash));
+    if (home != index) {
+        spread->meta[home] |= LINES_AWAY(index - lines_new_first(spread, hash)) | LINES_HINT(lines_tag(hash));
+    }
     return true;
 }
 
@@ -723,7 +846,7 @@ static unsigned lines_overflow(const struct lines_spread *spread) {
     unsigned in[2] = {0, 0}, over = 0, room = LINES_GROUP * LINES_PAIRS;
     if (spread->size < 2 * LINES_GROUP) return 0;
     for (unsigned i = 0; i < spread->shape.size; i++) {
-        for (unsigned slot = 0; slot < LINES_PAIRS; slot++) {
+        for (unsigned slot = 0; slot < LINES_SLOTS; slot++) {
             if (spread->tags[i] >> 8 * slot & 0xff) in[i / LINES_GROUP]++;
         }
     }
@@ -766,7 +889,7 @@ static void lines_file(struct mk_map *map, struct lines_spread *spread, struct l
     struct lines_head *head = lines_new_list(map, spread, hash);
     lines_link(&extra->next, lines_next(&head->first));
     lines_link(&head->first, extra);
-    spread->meta[lines_new_index(spread, hash)] |= LINES_EXTRA;
+    spread->meta[lines_new_index(spread, hash)] |= LINES_EXTRA | LINES_HINT(lines_tag(hash));
 }
 
 /* With the lists locked. Goes through the list of the group: who finds room in a bucket leaves it. */
@@ -818,22 +941,46 @@ static void lines_move(struct mk_map *map, struct lines_spread *spread) {
 static uint64_t lines_percent(const struct mk_map *map, uint64_t count) {
     unsigned bits = 63 - (unsigned)__builtin_clzll(count | 1);
     if (map->load_percent) return map->load_percent;
-    return bits <= 15 ? 62 : bits >= 20 ? 86 : 62 + 5 * (bits - 15);
+    return bits <= 15 ? 50 : bits >= 20 ? 85 : 50 + 7 * (bits - 15);
 }
 
-/* Returns the shape with one group more spread. The fewer buckets a step adds the closer are those not yet spread to
- * the mean, and the more often a key moves: by turns where buckets are to be full, else by twos. */
-static struct lines_shape lines_larger(struct lines_shape shape, uint64_t percent) {
-    unsigned step = percent < 75 ? 2 : 1;
+/* Decides on the next layout, before there is a shape that needs it. The fewer buckets a step adds the closer are groups
+ * not yet spread to the mean, and the more often a key moves: by turns where buckets are to be full, else by twos. */
+static void lines_plan(struct mk_map *map, unsigned layout, uint64_t percent) {
+    unsigned size = (unsigned)map->size[layout] + (percent < 75 ? 2 : 1);
+    bool two = size >= 2 * LINES_GROUP;
+    map->mask[layout + 1] = two ? 2 * map->mask[layout] + 1 : map->mask[layout];
+    map->size[layout + 1] = two ? LINES_GROUP : size;
+    map->columns[layout + 1] = two ? NULL : map->columns[layout]; /* NULL: until lines_prepare_two */
+}
+
+/* Returns the shape with one group more spread. */
+static struct lines_shape lines_larger(struct mk_map *map, struct lines_shape shape, uint64_t percent) {
     if (++shape.split < shape.span) return shape;
     shape.split = 0;
-    shape.size = shape.next;
-    if (shape.size == 2 * LINES_GROUP) {
-        shape.span *= 2;
-        shape.size = LINES_GROUP;
-    }
-    shape.next = shape.size + step < 2 * LINES_GROUP ? shape.size + step : 2 * LINES_GROUP;
+    lines_plan(map, ++shape.layout, percent);
     return shape;
+}
+
+/* Makes the columns for so many groups, whose buckets are there; lines_prepare adds those that a group is spread over
+ * later. False: no memory. */
+static bool lines_make_columns(struct mk_map *map, struct mk_thread *me, uint64_t span) {
+    unsigned bits = (unsigned)__builtin_ctzll(span);
+    size_t bytes = (bits + 1) * sizeof(struct lines_columns); /* there are as many chunks */
+    if (map->made[bits]) return true;
+    map->made[bits] = mk_mem_zalloc(map->mem, me, bytes, MK_CACHE_LINE);
+    for (unsigned chunk = 0; map->made[bits] && chunk <= bits; chunk++) {
+        memcpy(map->made[bits][chunk].of, map->bucket[chunk], sizeof map->bucket[chunk]);
+    }
+    return map->made[bits];
+}
+
+/* Makes the columns of the next layout, by which a group is two. False: no memory. */
+static bool lines_prepare_two(struct mk_map *map, struct mk_thread *me, const struct lines_shape *shape) {
+    if (shape->split) return true; /* readers have them already */
+    if (!lines_make_columns(map, me, 2 * shape->span)) return false;
+    map->columns[shape->layout + 1] = map->made[__builtin_ctzll(2 * shape->span)];
+    return true;
 }
 
 /* Makes the chunks that a group is to spread over. False: no memory. */
@@ -842,7 +989,7 @@ static bool lines_prepare_group(struct mk_map *map, struct mk_thread *me, const 
         uint64_t row = lines_row(spread->group, spread->shape.span, i);
         if (!lines_prepare(map, me, row, i % LINES_GROUP)) return false;
     }
-    return true;
+    return spread->size < 2 * LINES_GROUP || lines_prepare_two(map, me, &spread->shape);
 }
 
 /* Locks all buckets; the new ones, too: they are there as soon as the shape is. */
@@ -866,7 +1013,7 @@ static void lines_unlock_group(struct lines_spread *spread) {
 /* Spreads the next group over more buckets. By one thread at a time. False: no memory, or no larger is foreseen. */
 static bool lines_spread(struct mk_map *map, struct mk_thread *me, uint64_t percent) {
     struct lines_spread spread;
-    spread.shape = lines_shape_of(lines_look(map));
+    spread.shape = lines_shape_of(map, lines_look(map));
     spread.group = spread.shape.split;
     spread.size = spread.shape.next;
     spread.movers = 0;
@@ -876,10 +1023,10 @@ static bool lines_spread(struct mk_map *map, struct mk_thread *me, uint64_t perc
     lines_collect(map, &spread);
     bool able = lines_make_spare(map, me, &spread, lines_overflow(&spread));
     if (able) {
-        for (unsigned i = 0; i < spread.size; i++) spread.meta[i] &= ~(LINES_AWAY_ALL | LINES_EXTRA);
+        for (unsigned i = 0; i < spread.size; i++) spread.meta[i] &= ~(LINES_AWAY_ALL | LINES_HINT_ALL | LINES_EXTRA);
         lines_move(map, &spread);
         for (unsigned i = 0; i < spread.size; i++) lines_write(&spread.bucket[i]->tags, spread.tags[i]);
-        lines_reshape(map, lines_larger(spread.shape, percent));
+        lines_reshape(map, lines_larger(map, spread.shape, percent));
         lines_add(&map->spreads, 1);
     }
     lines_unlock_group(&spread);
@@ -895,15 +1042,17 @@ static uint64_t lines_buckets(struct lines_shape shape) {
 static MK_NOINLINE void lines_grow(struct mk_map *map, struct mk_thread *me) {
     uint64_t count = lines_count(map), percent = lines_percent(map, count);
     uint64_t wanted = count * 100 / (percent * LINES_PAIRS);
-    if (lines_buckets(lines_shape_of(lines_look(map))) >= wanted || !lines_take(&map->growing)) return;
-    while (lines_buckets(lines_shape_of(lines_look(map))) < wanted && lines_spread(map, me, percent)) continue;
+    if (lines_buckets(lines_shape_of(map, lines_look(map))) >= wanted || !lines_take(&map->growing)) return;
+    while (lines_buckets(lines_shape_of(map, lines_look(map))) < wanted && lines_spread(map, me, percent)) continue;
     lines_give(&map->growing);
 }
 
-MK_INLINE void lines_added(struct mk_map *map, struct mk_thread *me) {
+/* After n keys were added, 1 or 0. */
+MK_INLINE void lines_added(struct mk_map *map, struct mk_thread *me, unsigned n) {
     struct lines_line *line = &map->line[me->id];
-    lines_add(&line->count, 1);
-    if (MK_LIKELY(++line->changes < LINES_CHANGES)) return;
+    lines_add(&line->count, n);
+    line->changes += n;
+    if (MK_LIKELY(line->changes < LINES_CHANGES)) return;
     line->changes = 0;
     lines_grow(map, me);
 }
@@ -915,26 +1064,48 @@ static MK_NOINLINE void lines_wait_for(const struct lines_bucket *busy) {
     for (unsigned spins = 0; lines_meta_own(busy) & LINES_LOCK;) mk_backoff(&spins);
 }
 
+/* Puts into a home that is locked where that is not plain. */
+static MK_NOINLINE enum lines_done lines_put_slowly(struct mk_map *map, struct mk_thread *me, struct lines_home *home,
+                                                    uint64_t *meta, uint64_t key, uint64_t hash, uint64_t value,
+                                                    mk_value *previous, bool replaces, enum mk_status *status) {
+    struct lines_spot spot;
+    if (lines_find(map, home, *meta, key, hash, &spot)) {
+        *status = MK_HIT;
+        previous->word[0] = lines_read(&spot.pair->value);
+        if (replaces) lines_write(&spot.pair->value, value);
+        return LINES_DONE;
+    }
+    enum lines_done done = lines_insert(map, me, home, meta, key, value, hash);
+    *status = done == LINES_DONE ? MK_MISS : MK_NO_MEMORY;
+    return done;
+}
+
 /* One go at a key that may be there, or not: what both sorts of put have in common. LINES_BUSY: nothing has
  * happened. */
 static inline enum lines_done lines_try_put(struct mk_map *map, struct mk_thread *me, uint64_t key, uint64_t hash,
                                             const mk_value *value, mk_value *previous, bool replaces,
                                             enum mk_status *status) {
     struct lines_home home;
-    struct lines_spot spot;
-    uint64_t meta = lines_open(map, hash, &home);
-    enum lines_done done = LINES_DONE;
-    if (lines_find(map, &home, meta, key, hash, &spot)) {
-        *status = MK_HIT;
-        previous->word[0] = lines_read(&spot.pair->value);
-        if (replaces) lines_write(&spot.pair->value, value->word[0]);
-    } else {
-        done = lines_insert(map, me, &home, &meta, key, value->word[0], hash);
-        *status = done == LINES_DONE ? MK_MISS : MK_NO_MEMORY;
+    uint64_t meta = lines_open(map, hash, &home), tag = lines_tag(hash);
+    uint64_t tags = lines_read(&home.bucket->tags), room = lines_match(tags, 0);
+    struct lines_glance seen = lines_glance(home.bucket, meta, tags, tag, key);
+    if (MK_UNLIKELY((seen.hit - 1) & (seen.elsewhere | (room == 0)))) {
+        enum lines_done done = lines_put_slowly(map, me, &home, &meta, key, hash, value->word[0], previous, replaces,
+                                                status);
+        lines_unlock(home.bucket, meta);
+        if (MK_UNLIKELY(done == LINES_BUSY)) lines_wait_for(home.busy);
+        return done;
     }
+    /* The same stores for a key that is there and for one that is new. */
+    uint64_t slot = lines_choose(seen.hit, seen.match, lines_highest(room));
+    struct lines_pair *pair = lines_pair_of(home.bucket, slot);
+    lines_write(&pair->key, key);
+    lines_write(&pair->value, replaces ? value->word[0] : lines_choose(seen.hit, seen.value, value->word[0]));
+    lines_write(&home.bucket->tags, tags | tag << lines_shift(slot));
     lines_unlock(home.bucket, meta);
-    if (MK_UNLIKELY(done == LINES_BUSY)) lines_wait_for(home.busy);
-    return done;
+    previous->word[0] = lines_choose(seen.hit, seen.value, previous->word[0]);
+    *status = seen.hit ? MK_HIT : MK_MISS;
+    return LINES_DONE;
 }
 
 static inline enum mk_status lines_put_if(struct mk_map *map, struct mk_thread *me, uint64_t key, const mk_value *value,
@@ -942,7 +1113,7 @@ static inline enum mk_status lines_put_if(struct mk_map *map, struct mk_thread *
     uint64_t hash = mk_hash(key, map->seed);
     enum mk_status status;
     while (lines_try_put(map, me, key, hash, value, previous, replaces, &status) == LINES_BUSY) continue;
-    if (status == MK_MISS) lines_added(map, me);
+    lines_added(map, me, status == MK_MISS);
     return status;
 }
 
@@ -976,27 +1147,43 @@ static enum mk_status lines_update(struct mk_map *map, struct mk_thread *me, uin
     return hit ? MK_HIT : MK_MISS;
 }
 
+/* Removes from a home that is locked where that is not plain. */
+static MK_NOINLINE enum lines_done lines_remove_slowly(struct mk_map *map, struct lines_home *home, uint64_t *meta,
+                                                       uint64_t key, uint64_t hash, mk_value *value,
+                                                       enum mk_status *status) {
+    struct lines_spot spot;
+    *status = lines_find(map, home, *meta, key, hash, &spot) ? MK_HIT : MK_MISS;
+    if (*status == MK_MISS) return LINES_DONE;
+    uint64_t found = lines_read(&spot.pair->value);
+    if (spot.bucket == home->bucket) {
+        lines_clear(home->bucket, spot.slot);
+        lines_fetch_home(map, home, meta, spot.slot);
+    } else if (!lines_drop_away(map, home, meta, &spot, lines_tag(hash))) {
+        return LINES_BUSY;
+    }
+    value->word[0] = found;
+    return LINES_DONE;
+}
+
 /* One go. LINES_BUSY: nothing has happened. */
 static inline enum lines_done lines_try_remove(struct mk_map *map, uint64_t key, uint64_t hash, mk_value *value,
                                                enum mk_status *status) {
     struct lines_home home;
-    struct lines_spot spot;
-    uint64_t meta = lines_open(map, hash, &home);
-    enum lines_done done = LINES_DONE;
-    *status = lines_find(map, &home, meta, key, hash, &spot) ? MK_HIT : MK_MISS;
-    if (*status == MK_HIT) {
-        uint64_t found = lines_read(&spot.pair->value);
-        if (spot.bucket == home.bucket) {
-            lines_clear(home.bucket, spot.slot);
-            if (meta & (LINES_AWAY_ALL | LINES_EXTRA)) lines_fetch_home(map, &home, &meta, spot.slot);
-        } else if (!lines_drop_away(map, &home, &meta, &spot)) {
-            done = LINES_BUSY;
-        }
-        if (done == LINES_DONE) value->word[0] = found;
+    uint64_t meta = lines_open(map, hash, &home), tag = lines_tag(hash), tags = lines_read(&home.bucket->tags);
+    struct lines_glance seen = lines_glance(home.bucket, meta, tags, tag, key);
+    uint64_t others = lines_choose(seen.hit, meta & (LINES_AWAY_ALL | LINES_EXTRA), seen.elsewhere);
+    if (MK_UNLIKELY(others)) {
+        enum lines_done done = lines_remove_slowly(map, &home, &meta, key, hash, value, status);
+        lines_unlock(home.bucket, meta);
+        if (MK_UNLIKELY(done == LINES_BUSY)) lines_wait_for(home.busy);
+        return done;
     }
+    uint64_t slot = seen.match | LINES_LAST;
+    lines_write(&home.bucket->tags, tags ^ (tag << lines_shift(slot) & -seen.hit));
     lines_unlock(home.bucket, meta);
-    if (MK_UNLIKELY(done == LINES_BUSY)) lines_wait_for(home.busy);
-    return done;
+    value->word[0] = lines_choose(seen.hit, seen.value, value->word[0]);
+    *status = seen.hit ? MK_HIT : MK_MISS;
+    return LINES_DONE;
 }
 
 /* LIN remove hit, miss: as put. */
@@ -1004,7 +1191,7 @@ static inline enum mk_status lines_remove(struct mk_map *map, struct mk_thread *
     uint64_t hash = mk_hash(key, map->seed);
     enum mk_status status;
     while (lines_try_remove(map, key, hash, value, &status) == LINES_BUSY) continue;
-    if (status == MK_HIT) lines_add(&map->line[me->id].count, (uint64_t)-1);
+    lines_add(&map->line[me->id].count, -(uint64_t)(status == MK_HIT));
     return status;
 }
 
@@ -1018,7 +1205,7 @@ static void lines_walk_list(const struct lines_head *head, mk_visit_fn *visit, v
 }
 
 static void lines_walk_bucket(const struct lines_bucket *bucket, mk_visit_fn *visit, void *arg) {
-    for (unsigned slot = 0; slot < LINES_PAIRS; slot++) {
+    for (unsigned slot = 0; slot < LINES_SLOTS; slot++) {
         if (!(lines_read(&bucket->tags) >> 8 * slot & 0xff)) continue;
         visit(arg, lines_read(&bucket->pair[slot].key), lines_read(&bucket->pair[slot].value));
     }
@@ -1066,6 +1253,9 @@ static void lines_destroy(struct mk_map *map) {
     struct mk_mem *mem = map->mem;
     for (unsigned chunk = 0; chunk < LINES_CHUNKS; chunk++) lines_free_chunk(map, chunk);
     lines_free_list(map, map->spare);
+    for (unsigned i = 0; i < LINES_CHUNKS; i++) {
+        if (map->made[i]) mk_mem_free(mem, NULL, map->made[i], (i + 1) * sizeof *map->made[i], MK_CACHE_LINE);
+    }
     if (map->line) mk_mem_free(mem, NULL, map->line, map->threads_max * sizeof *map->line, MK_CACHE_LINE);
     mk_mem_free(mem, NULL, map, sizeof *map, _Alignof(struct mk_map));
 }
@@ -1077,7 +1267,11 @@ static bool lines_fill_map(struct mk_map *map) {
     for (unsigned i = 0; i < LINES_GROUP; i++) {
         if (!lines_prepare(map, NULL, 0, i)) return false;
     }
-    lines_reshape(map, (struct lines_shape){.span = 1, .size = LINES_GROUP, .next = LINES_GROUP + 1});
+    if (!lines_make_columns(map, NULL, 1)) return false;
+    map->size[0] = LINES_GROUP;
+    map->columns[0] = map->made[0];
+    lines_plan(map, 0, 100);
+    lines_reshape(map, (struct lines_shape){.split = 0});
     return true;
 }
 
@@ -1106,7 +1300,7 @@ static size_t lines_stats(struct mk_map *map, struct mk_stat *out, size_t room) 
 }
 
 static const struct mk_param lines_params[] = {
-    {"load", MK_PARAM_NUMBER, "0", 0, 95, "0|50|70|80|90", "percent of the pairs in use; 0: 62 to 86, by size"},
+    {"load", MK_PARAM_NUMBER, "0", 0, 95, "0|50|70|80|90", "percent of the pairs in use; 0: 50 to 85, by size"},
     {NULL, MK_PARAM_CHOICE, NULL, 0, 0, NULL, NULL}};
 
 MK_MAP(lines, .summary = "versioned buckets of two cache lines, pairs in place; grows a bucket at a time",

@@ -13,7 +13,7 @@
  * Parts:      none.
  * Progress:   enter wait-free, leave and retire lock-free, protect lock-free (again as long as the era moves under
  *             it). Robust: a reader that stays inside holds nodes that were born until its last look, and what
- *             shares a batch with these.
+ *             shares a batch with these, so a batch for each node that was live then, at worst.
  * Ordering:   A. A full batch is published: each thread that is inside, and has announced an era at which a node of
  *                the batch was born, gets one of its links pushed to its head. refs counts links; leave takes the
  *                list and counts down what it finds there. Where it comes to 0 the batch is dead, and who retires

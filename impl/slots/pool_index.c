@@ -250,7 +250,7 @@ static inline enum mk_status pool_take(struct mk_slots *slots, struct mk_thread 
 }
 
 /* LIN at hit, miss: (23), the load of the generation; or (3) or (4), where there is no such slot. */
-MK_INLINE mk_slot *pool_at(struct mk_slots *slots, struct mk_thread *me, uint64_t handle) {
+MK_TIMED mk_slot *pool_at(struct mk_slots *slots, struct mk_thread *me, uint64_t handle) {
     uint32_t index = mk_handle_index(handle), wanted = mk_handle_generation(handle) - slots->salt;
     struct pool_block *block = pool_block_of(slots, index);
     (void)me;

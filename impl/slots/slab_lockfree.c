@@ -139,7 +139,7 @@ static inline enum mk_status free_take(struct mk_slots *slots, struct mk_thread 
 }
 
 /* LIN at hit, miss: (11), the load of the generation. */
-MK_INLINE mk_slot *free_at(struct mk_slots *slots, struct mk_thread *me, uint64_t handle) {
+MK_TIMED mk_slot *free_at(struct mk_slots *slots, struct mk_thread *me, uint64_t handle) {
     uint32_t index = mk_handle_index(handle), wanted = mk_handle_generation(handle) - slots->salt;
     (void)me;
     if (MK_UNLIKELY(index >= slots->capacity || !(wanted & 1))) return NULL;
