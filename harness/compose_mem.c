@@ -21,6 +21,7 @@
  * served as mem.alloc is. */
 #define CACHE_BYTES_MAX 65536
 #define CACHE_ALIGN_MAX 4096
+#define STATS_MAX 32
 
 /* One allocator, opened. */
 struct instance {
@@ -79,6 +80,7 @@ struct mk_memory {
     pthread_mutex_t lock;       /* of what follows */
     struct stack stack;         /* the leaf and what is on it; behind it, by next, those of the caches */
     struct mk_thread **entered; /* by id: registered threads, for caches yet to come */
+    uint64_t strays;            /* that guards of closed caches had met */
 };
 
 /* ---- counting doors ------------------------------------------------------------------------ */
@@ -130,6 +132,27 @@ static void counted_free(void *self, struct mk_thread *me, void *block, size_t b
     mk_mem_free(counter->below, me, block, bytes, align);
 }
 
+/* At its best moved in place, so nothing is live twice. */
+static void *counted_resize(void *self, struct mk_thread *me, void *block, size_t old_bytes, size_t old_align,
+                            size_t bytes, size_t align) {
+    struct counter *counter = self;
+    uint64_t taken = bytes_of(counter, block, old_bytes);
+    void *resized = mk_mem_resize(counter->below, me, block, old_bytes, old_align, bytes, align);
+    count_in(counter, resized, bytes);
+    if (!resized) return NULL;
+    atomic_fetch_sub_explicit(&counter->count->bytes, taken, memory_order_relaxed); /* (10) relaxed: as (1) */
+    atomic_fetch_sub_explicit(&counter->count->blocks, 1, memory_order_relaxed);    /* (11) relaxed: as (1) */
+    return resized;
+}
+
+static size_t counted_usable(void *self, void *block, size_t bytes) {
+    return mk_mem_usable(((struct counter *)self)->below, block, bytes);
+}
+
+static size_t counted_footprint(void *self, void *block, size_t bytes) {
+    return mk_mem_footprint(((struct counter *)self)->below, block, bytes);
+}
+
 /* ---- the split door ------------------------------------------------------------------------ */
 
 static struct mk_mem *side(struct split *split, size_t bytes, size_t align) {
@@ -146,6 +169,18 @@ static void *split_zalloc(void *self, struct mk_thread *me, size_t bytes, size_t
 
 static void split_free(void *self, struct mk_thread *me, void *block, size_t bytes, size_t align) {
     mk_mem_free(side(self, bytes, align), me, block, bytes, align);
+}
+
+/* Within one side by that one, else by hand. */
+static void *split_resize(void *self, struct mk_thread *me, void *block, size_t old_bytes, size_t old_align,
+                          size_t bytes, size_t align) {
+    struct mk_mem *from = side(self, old_bytes, old_align), *to = side(self, bytes, align);
+    if (from == to) return mk_mem_resize(to, me, block, old_bytes, old_align, bytes, align);
+    void *moved = mk_mem_alloc(to, me, bytes, align);
+    if (!moved) return NULL;
+    memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);
+    mk_mem_free(from, me, block, old_bytes, old_align);
+    return moved;
 }
 
 /* ---- doors ----------------------------------------------------------------------------------- */
@@ -182,6 +217,9 @@ static struct mk_mem *counter_open(struct counter *counter, struct mk_mem *below
     counter->door.alloc = counted_alloc;
     counter->door.zalloc = counted_zalloc;
     counter->door.free = counted_free;
+    if (below->resize) counter->door.resize = counted_resize;
+    if (below->usable) counter->door.usable = counted_usable;
+    if (below->footprint) counter->door.footprint = counted_footprint;
     counter->below = below;
     counter->count = count;
     counter->leaf = leaf;
@@ -194,6 +232,7 @@ static struct mk_mem *split_open(struct split *split, struct mk_mem *fixed, stru
     split->door.alloc = split_alloc;
     split->door.zalloc = split_zalloc;
     split->door.free = split_free;
+    split->door.resize = split_resize;
     split->fixed = fixed;
     split->others = others;
     split->bytes = bytes;
@@ -224,11 +263,20 @@ static struct mk_mem *stack_push(struct stack *stack, const struct mk_memory *me
     return &instance->door;
 }
 
+/* Puts what the n outermost wrappers make of blocks of that size and alignment in their place. */
+static void wrappers_ask(const struct mk_memory *memory, size_t n, size_t *bytes, size_t *align) {
+    for (size_t i = 0; i < n && *bytes; i++) {
+        mk_alloc_asks(memory->chain[i].impl, memory->chain[i].params, bytes, align);
+    }
+}
+
 /* Wraps all wrappers of the chain around `door`. Returns the outermost door, or NULL with err set. */
 static struct mk_mem *stack_wrap(struct stack *stack, const struct mk_memory *memory, struct mk_mem *door,
                                  size_t bytes, size_t align, struct mk_err *err) {
     for (size_t i = memory->wrappers; i-- > 0 && door;) {
-        door = stack_push(stack, memory, &memory->chain[i], door, bytes, align, err);
+        size_t its_bytes = bytes, its_align = align;
+        wrappers_ask(memory, i, &its_bytes, &its_align);
+        door = stack_push(stack, memory, &memory->chain[i], door, its_bytes, its_align, err);
     }
     return door;
 }
@@ -260,6 +308,25 @@ static void stack_flush(struct stack *stack, struct mk_thread *me) {
     for (size_t i = stack->n; i-- > 0;) stack->at[i].impl->flush(stack->at[i].self, me);
 }
 
+/* What is still in quarantine is looked at first. No thread is inside. */
+static uint64_t stack_strays(const struct stack *stack) {
+    static const char *const names[] = {"damaged", "written_after_free", "refused"};
+    uint64_t strays = 0;
+    for (size_t i = 0; i < stack->n; i++) {
+        const struct mk_impl *impl = stack->at[i].impl;
+        struct mk_stat stats[STATS_MAX];
+        if (!(impl->caps & MK_GUARDS) || !impl->stats) continue;
+        impl->flush(stack->at[i].self, NULL);
+        size_t n = impl->stats(stack->at[i].self, stats, STATS_MAX);
+        for (size_t k = 0; k < n && k < STATS_MAX; k++) {
+            for (size_t name = 0; name < sizeof names / sizeof *names; name++) {
+                if (strcmp(stats[k].name, names[name]) == 0) strays += stats[k].value;
+            }
+        }
+    }
+    return strays;
+}
+
 /* ---- caches ---------------------------------------------------------------------------------- */
 
 /* Registers the threads that are there already. The caller holds the lock. */
@@ -277,9 +344,12 @@ static int cache_enter_all(struct mk_memory *memory, struct cache *cache, struct
 /* Returns the door to a new instance of the fixed-size allocator, with all that wraps it, or NULL. */
 static struct mk_mem *cache_stack_up(struct mk_memory *memory, struct cache *cache, size_t bytes, size_t align,
                                      struct mk_err *err) {
-    struct mk_mem *top = stack_push(&cache->stack, memory, memory->fixed, memory->leaf_door, bytes, align, err);
+    size_t asked_bytes = bytes, asked_align = align;
+    wrappers_ask(memory, memory->wrappers, &asked_bytes, &asked_align);
+    struct mk_mem *top =
+        stack_push(&cache->stack, memory, memory->fixed, memory->leaf_door, asked_bytes, asked_align, err);
     if (top && memory->wrappers) {
-        top = split_open(&cache->split, top, memory->leaf_door, bytes, align);
+        top = split_open(&cache->split, top, memory->leaf_door, asked_bytes, asked_align);
         top = stack_wrap(&cache->stack, memory, top, bytes, align, err);
     }
     if (top && memory->counted) top = counter_open(&cache->asked, top, &memory->asked_count, NULL);
@@ -311,9 +381,16 @@ static void cache_drop(struct mk_memory *memory, struct cache *cache) {
     for (uint32_t id = 0; id < memory->threads_max; id++) {
         if (memory->entered[id]) stack_exit(&cache->stack, memory->entered[id]);
     }
+    memory->strays += stack_strays(&cache->stack);
     pthread_mutex_unlock(&memory->lock);
     stack_close(&cache->stack, 0);
     free(cache);
+}
+
+uint64_t mk_memory_strays(struct mk_memory *memory) {
+    uint64_t strays = memory->strays;
+    for (struct stack *stack = &memory->stack; stack; stack = stack->next) strays += stack_strays(stack);
+    return strays;
 }
 
 static struct mk_memory *memory_of(struct mk_mem *mem) {
@@ -391,6 +468,11 @@ static struct mk_mem *build(struct mk_memory *memory, const struct mk_memory_con
         top = split_open(&memory->split, object->top, top, config->object_bytes, config->object_align);
     }
     return top;
+}
+
+void mk_alloc_asks(const struct mk_impl *impl, const uint64_t *params, size_t *bytes, size_t *align) {
+    struct mk_config cfg = {.params = params};
+    if (impl->asks) impl->asks(&cfg, bytes, align);
 }
 
 struct mk_memory *mk_memory_open(const struct mk_memory_config *config, struct mk_err *err) {

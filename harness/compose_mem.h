@@ -23,7 +23,8 @@ struct mk_memory_config {
     uint64_t seed;
     bool counted; /* count bytes: in memory rounds alone, since every call then hops twice */
     /* Not 0: blocks of this size and alignment come from the fixed-size allocator of the chain through
-     * mem.alloc too. For a wrapper that is measured itself, around a fixed-size allocator. */
+     * mem.alloc too. For a wrapper that is measured itself, around a fixed-size allocator: what it asks for
+     * (mk_alloc_asks). */
     size_t object_bytes, object_align;
 };
 
@@ -38,6 +39,10 @@ struct mk_memory_figures {
 };
 
 struct mk_memory;
+
+/* Puts what an allocator with these parameters asks of its parent, for a block of *bytes at *align, in their
+ * place. Only wrappers ask for anything else. */
+void mk_alloc_asks(const struct mk_impl *impl, const uint64_t *params, size_t *bytes, size_t *align);
 
 /* Returns memory that is ready for use, or NULL with err set: the chain makes no sense, or an
  * allocator could not be created. */
@@ -62,6 +67,10 @@ void mk_memory_thread_exit(struct mk_memory *memory, struct mk_thread *me);
 
 /* At quiescence: has every allocator give back what it keeps in reserve. */
 void mk_memory_flush(struct mk_memory *memory, struct mk_thread *me);
+
+/* Once all threads have left: returns how often the guards of the chain (MK_GUARDS) have met a block that was
+ * written beside or after its time, or a wrong free. 0 where there are none. */
+uint64_t mk_memory_strays(struct mk_memory *memory);
 
 /* Any thread; concurrent calls are in flight or not, each as a whole for each figure. */
 struct mk_memory_figures mk_memory_figures(struct mk_memory *memory);

@@ -38,6 +38,7 @@ static int open_self(struct mk_instance *instance, uint32_t i, const struct mk_i
     if (instance->impl->caps & MK_WRAPPER) {
         memory.object_bytes = cfg.object_bytes;
         memory.object_align = cfg.object_align;
+        mk_alloc_asks(instance->impl, instance->composition.params, &memory.object_bytes, &memory.object_align);
     }
     instance->memory[i] = mk_memory_open(&memory, err);
     if (!instance->memory[i]) return -1;

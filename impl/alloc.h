@@ -169,6 +169,11 @@ struct mk_alloc_def {
     size_t (*footprint)(struct mk_alloc *alloc, void *block, size_t bytes);
     /* Returns the number of live blocks; exact at quiescence. */
     uint64_t (*count)(struct mk_alloc *alloc);
+    /* Visits every live block, at quiescence: its address as the key, its bytes as the value. */
+    void (*walk)(struct mk_alloc *alloc, mk_visit_fn *visit, void *arg);
+    /* Of a wrapper that asks its parent for more than it was asked for: puts what it asks for in place of *bytes and
+     * *align, so that a parent of one size can be made for that one. */
+    void (*asks)(const struct mk_config *cfg, size_t *bytes, size_t *align);
 };
 
 static const struct mk_op_desc mk_alloc_ops[] = {
@@ -349,6 +354,10 @@ MK_DOOR void mk_alloc_flush(void *self, struct mk_thread *me) {
     if (mk_alloc_here.flush) mk_alloc_here.flush((struct mk_alloc *)self, me);
 }
 
+MK_DOOR void mk_alloc_walk(void *self, mk_visit_fn *visit, void *arg) {
+    mk_alloc_here.walk((struct mk_alloc *)self, visit, arg);
+}
+
 MK_DOOR uint64_t mk_alloc_count(void *self) {
     return mk_alloc_here.count((struct mk_alloc *)self);
 }
@@ -428,12 +437,24 @@ MK_DOOR void mk_alloc_mem_free(void *self, struct mk_thread *me, void *block, si
     if (status == MK_REFUSED) mk_block_expect_lent(block);
 }
 
-/* Fills the three calls of a door; whoever composes memory adds the caches. */
+MK_DOOR void *mk_alloc_mem_resize(void *self, struct mk_thread *me, void *block, size_t old_bytes, size_t old_align,
+                                  size_t bytes, size_t align) {
+    return mk_alloc_here.resize((struct mk_alloc *)self, me, block, old_bytes, old_align, bytes, align);
+}
+
+MK_DOOR size_t mk_alloc_mem_usable(void *self, void *block, size_t bytes) {
+    return mk_alloc_here.usable((struct mk_alloc *)self, block, bytes);
+}
+
+/* Fills the calls of a door; whoever composes memory adds the caches. */
 MK_DOOR void mk_alloc_as_mem(void *self, struct mk_mem *mem) {
     mem->self = self;
     mem->alloc = mk_alloc_mem_alloc;
     mem->zalloc = mk_alloc_mem_zalloc;
     mem->free = mk_alloc_mem_free;
+    mem->resize = mk_alloc_here.resize ? mk_alloc_mem_resize : NULL;
+    mem->usable = mk_alloc_here.usable ? mk_alloc_mem_usable : NULL;
+    mem->footprint = mk_alloc_here.footprint ? mk_alloc_footprint : NULL;
 }
 
 MK_DOOR void mk_alloc_describe(struct mk_impl *impl) {
@@ -460,6 +481,8 @@ MK_DOOR void mk_alloc_describe(struct mk_impl *impl) {
     impl->as_mem = mk_alloc_as_mem;
     impl->footprint = mk_alloc_here.footprint ? mk_alloc_footprint : NULL;
     impl->reset = mk_alloc_here.reset ? mk_alloc_reset : NULL;
+    impl->walk = mk_alloc_here.walk ? mk_alloc_walk : NULL;
+    impl->asks = mk_alloc_here.asks;
 }
 
 /* Registers this file's allocator under NAME, which must be the file's name. */

@@ -36,7 +36,7 @@ MK_EXTERN_C int memcmp(const void *left, const void *right, size_t bytes);
 #endif
 
 /* Raised whenever a struct of the contract headers changes; a plug-in built against another is refused. */
-#define MK_ABI 4u
+#define MK_ABI 5u
 
 /* Unit of coherence. Two of them where the adjacent-line prefetcher couples neighbours. */
 #define MK_CACHE_LINE 64
@@ -126,7 +126,8 @@ enum mk_cap {
     MK_ORDERED = 1 << 13,     /* map: scan yields keys in ascending order */
     MK_WEAK = 1 << 14,        /* hash: spreads only keys that are spread already */
     MK_ONE_EACH = 1 << 15,    /* queue: one thread may put in while one other takes out; MK_CONCURRENT implies it */
-    MK_FREES_LATER = 1 << 16  /* reclaim: a thread of its own frees; what waits depends on when that one runs */
+    MK_FREES_LATER = 1 << 16, /* reclaim: a thread of its own frees; what waits depends on when that one runs */
+    MK_GUARDS = 1 << 17       /* alloc: notices writes before and behind a block, and into a freed one */
 };
 
 /* ---- parameters --------------------------------------------------------------------------- */
@@ -169,6 +170,11 @@ struct mk_mem {
                       struct mk_err *err);
     void (*cache_close)(struct mk_mem *mem, struct mk_mem_cache *cache);
     uint32_t threads_max;
+    /* For wrappers, as in alloc.h. NULL: the allocator below has no such call. */
+    void *(*resize)(void *self, struct mk_thread *me, void *block, size_t old_bytes, size_t old_align, size_t bytes,
+                    size_t align);
+    size_t (*usable)(void *self, void *block, size_t bytes);
+    size_t (*footprint)(void *self, void *block, size_t bytes);
 };
 
 /* Blocks of one size. Fixed-size allocators serve caches; other ones forward to their door. */
@@ -208,6 +214,28 @@ MK_INLINE void *mk_mem_zalloc(struct mk_mem *mem, struct mk_thread *me, size_t b
 /* Gives back a block of mk_mem_alloc with the very size and alignment it was asked for. */
 MK_INLINE void mk_mem_free(struct mk_mem *mem, struct mk_thread *me, void *block, size_t bytes, size_t align) {
     MK_CALL_FREE(mem, me, block, bytes, align);
+}
+
+/* Returns the block, moved or not, now of `bytes` at a multiple of `align`, its first bytes kept, or NULL: the old one
+ * stands. In place wherever the allocator below can. */
+MK_INLINE void *mk_mem_resize(struct mk_mem *mem, struct mk_thread *me, void *block, size_t old_bytes,
+                              size_t old_align, size_t bytes, size_t align) {
+    if (mem->resize) return mem->resize(mem->self, me, block, old_bytes, old_align, bytes, align);
+    void *moved = mk_mem_alloc(mem, me, bytes, align);
+    if (!moved) return NULL;
+    memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);
+    mk_mem_free(mem, me, block, old_bytes, old_align);
+    return moved;
+}
+
+/* Returns how many bytes of a block of mk_mem_alloc may be used, `bytes` at least. */
+MK_INLINE size_t mk_mem_usable(struct mk_mem *mem, void *block, size_t bytes) {
+    return mem->usable ? mem->usable(mem->self, block, bytes) : bytes;
+}
+
+/* Returns how many bytes it takes up, as far as that is known, `bytes` at least. */
+MK_INLINE size_t mk_mem_footprint(struct mk_mem *mem, void *block, size_t bytes) {
+    return mem->footprint ? mem->footprint(mem->self, block, bytes) : bytes;
 }
 
 MK_INLINE int mk_mem_cache_open(struct mk_mem *mem, struct mk_mem_cache *cache, size_t bytes, size_t align,
@@ -357,6 +385,8 @@ struct mk_impl {
     void (*as_mem)(void *self, struct mk_mem *mem);
     size_t (*footprint)(void *self, void *block, size_t bytes);
     void (*reset)(void *self);
+    /* wrappers, or NULL: what is asked of the parent for a block of *bytes at *align, put in their place */
+    void (*asks)(const struct mk_config *cfg, size_t *bytes, size_t *align);
 };
 
 typedef void mk_describe_fn(struct mk_impl *impl);

@@ -310,6 +310,99 @@ TEST(blocks_of_the_object_size_come_from_the_fixed_size_one) {
 
 /* ---- wrappers ---------------------------------------------------------------------------------- */
 
+/* A wrapper with all parameters at `value`. */
+static void link_wrapper(struct mk_memory_config *config, struct mk_alloc_choice *chain, const char *name,
+                         uint64_t value) {
+    link_to(config, chain, allocator(name));
+    for (size_t i = 0; i < MK_PARAMS_MAX; i++) chain[config->chain_n - 1].params[i] = value;
+}
+
+TEST(a_fixed_size_allocator_is_made_for_what_its_wrappers_ask) {
+    struct mk_impl leaf = fake_general(), one_size = fake_one_size();
+    struct mk_memory_config config = {.fallback = &leaf, .threads_max = 1};
+    struct mk_alloc_choice chain[MK_ALLOC_CHAIN_MAX] = {{0}};
+    link_failing(&config, chain, 0, 0);
+    link_wrapper(&config, chain, "guard", 0);
+    link_wrapper(&config, chain, "cache_aligned", 0);
+    link_to(&config, chain, &one_size);
+    struct mk_memory *memory = opened(&config);
+    struct mk_mem *mem = mk_memory_mem(memory);
+    struct mk_mem_cache cache = cache_of(mem, 200, 8); /* of no size that a wrapper needs for itself */
+    CHECK_EQ(fakes[1].object_bytes, 320); /* a note before it, a canary behind, whole lines */
+    CHECK_EQ(fakes[1].object_align, 64);
+    void *block = mk_mem_cache_alloc(&cache, NULL);
+    CHECK_EQ(fakes[1].live, 1);
+    mk_mem_cache_free(&cache, NULL, block);
+    CHECK_EQ(fakes[1].live, 0);
+    mk_mem_cache_close(mem, &cache);
+    mk_memory_close(memory);
+    CHECK_EQ(fakes[0].live, 0);
+}
+
+TEST(a_block_stays_where_it_is_if_all_below_let_it) {
+    struct mk_memory_config config = plain(true);
+    struct mk_alloc_choice chain[MK_ALLOC_CHAIN_MAX] = {{0}};
+    link_wrapper(&config, chain, "metrics", 1);
+    link_wrapper(&config, chain, "tracing", 1);
+    link_wrapper(&config, chain, "cache_aligned", 0);
+    struct mk_memory *memory = opened(&config);
+    struct mk_mem *mem = mk_memory_mem(memory);
+    CHECK(mem->resize && mem->usable && mem->footprint);
+    unsigned char *block = mk_mem_alloc(mem, NULL, 100, 16);
+    memset(block, 7, 100);
+    uint64_t before = mk_memory_figures(memory).structure_bytes;
+    CHECK(mk_mem_usable(mem, block, 100) >= 100);
+    CHECK(mk_mem_footprint(mem, block, 100) >= 192); /* a note before it, whole lines */
+    CHECK(mk_mem_resize(mem, NULL, block, 100, 16, 140, 16) == block);
+    CHECK_EQ(mk_memory_figures(memory).requested_bytes, 140);
+    CHECK_EQ(mk_memory_figures(memory).structure_bytes, before);
+    block = mk_mem_resize(mem, NULL, block, 140, 16, 100000, 16);
+    for (size_t i = 0; i < 100; i++) CHECK_EQ(block[i], 7);
+    CHECK_EQ(mk_memory_figures(memory).requested_bytes, 100000);
+    CHECK_EQ(mk_memory_figures(memory).blocks, 1);
+    mk_mem_free(mem, NULL, block, 100000, 16);
+    expect_empty(mk_memory_close(memory));
+}
+
+TEST(what_guards_have_met_is_told) {
+    for (int fixed = 0; fixed < 2; fixed++) {
+        struct mk_memory_config config = plain(false);
+        struct mk_alloc_choice chain[MK_ALLOC_CHAIN_MAX] = {{0}};
+        link_wrapper(&config, chain, "guard", 10000);
+        if (fixed) link_slab(&config, chain);
+        struct mk_memory *memory = opened(&config);
+        struct mk_mem *mem = mk_memory_mem(memory);
+        struct mk_mem_cache cache = cache_of(mem, 40, 8);
+        unsigned char *behind = mk_mem_cache_alloc(&cache, NULL), *well = mk_mem_cache_alloc(&cache, NULL);
+        mk_mem_cache_free(&cache, NULL, well);
+        CHECK_EQ(mk_memory_strays(memory), 0);
+        behind[40] ^= 1;
+        mk_mem_cache_free(&cache, NULL, behind);
+        CHECK_EQ(mk_memory_strays(memory), 1);
+        mk_mem_cache_close(mem, &cache);
+        CHECK_EQ(mk_memory_strays(memory), 1);
+        expect_empty(mk_memory_close(memory));
+    }
+}
+
+TEST(a_resize_by_hand_where_there_is_none) {
+    struct mk_impl leaf = fake_general();
+    struct mk_memory_config config = {.fallback = &leaf, .threads_max = 1};
+    struct mk_memory *memory = opened(&config);
+    struct mk_mem *mem = mk_memory_mem(memory);
+    unsigned char *block = mk_mem_alloc(mem, NULL, 10, 1);
+    memset(block, 9, 10);
+    fakes[0].fails_at = fakes[0].calls + 1;
+    CHECK(mk_mem_resize(mem, NULL, block, 10, 1, 20, 1) == NULL);
+    CHECK_EQ(fakes[0].live, 1);
+    unsigned char *more = mk_mem_resize(mem, NULL, block, 10, 1, 20, 1);
+    CHECK_EQ(fakes[0].live, 1);
+    for (size_t i = 0; i < 10; i++) CHECK_EQ(more[i], 9);
+    mk_mem_free(mem, NULL, more, 20, 1);
+    mk_memory_close(memory);
+    CHECK_EQ(fakes[0].live, 0);
+}
+
 TEST(wrappers_nest_outermost_first) {
     for (int fixed = 0; fixed < 2; fixed++) {
         struct mk_memory_config config = plain(false);

@@ -140,6 +140,20 @@ def test_nothing_is_found_in_what_is_sound(case):
         equal(case.run("validate", "s.json").returncode, 0)
 
 
+def test_guarded_memory_tells_of_a_byte_too_many(case):
+    with open(os.path.join(TOP, "docs/examples/plain.c"), encoding="utf-8") as plain:
+        source = plain.read()
+    made, told = "**link = (struct node){NULL, key, *value};", "MK_MAP(plain,"
+    assert made in source and told in source
+    source = source.replace('"../map.h"', "<memkit/map.h>").replace(told, "MK_MAP(overrun,")
+    plugin = case.plugin(case.file("overrun.c", source.replace(
+        made, made + " *(volatile unsigned char *)(*link + 1) = 1;")))
+    run = keep(case, f"{WORKLOADS}/map.json", "--plugin", plugin, "--impl", "map/overrun+alloc/guard(alloc/libc)", "--oracle",
+               "model", "--pressure", "calm", "--seconds", "20", "--stop-at-first")
+    equal(run.returncode, 4, run.stdout + run.stderr)
+    contains(case.result("s.json")["findings"][0]["what"], "written beside or after its blocks")
+
+
 def test_every_pressure_has_a_file_that_runs(case):
     listed = json.loads(case.run("list", "pressures", "--json").stdout)["pressures"]
     files = {name[:-5].replace("-", "_") for name in os.listdir(f"{WORKLOADS}/pressures")}

@@ -106,6 +106,11 @@ static void close_all(struct mk_subject *subject) {
     free(subject->done);
     if (subject->memory) {
         mk_door_close(&subject->door);
+        uint64_t strays = mk_memory_strays(subject->memory);
+        if (strays) {
+            mk_found(subject->check,
+                     "its memory was written beside or after its blocks, or freed wrongly: %" PRIu64 " times", strays);
+        }
         mk_memory_close(subject->memory);
     }
     for (uint32_t id = 0; subject->blocks && id < subject->threads_max; id++) free(subject->blocks[id].slot);
@@ -124,6 +129,9 @@ static int open_memory(struct mk_subject *subject, const struct mk_subject_confi
     if (subject->impl->caps & MK_WRAPPER) {
         memory.object_bytes = config->object_bytes;
         memory.object_align = config->object_align;
+        if (memory.object_bytes) {
+            mk_alloc_asks(subject->impl, composition->params, &memory.object_bytes, &memory.object_align);
+        }
     }
     subject->memory = mk_memory_open(&memory, err);
     if (!subject->memory) return -1;

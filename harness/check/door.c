@@ -113,6 +113,35 @@ static void door_free(void *self, struct mk_thread *me, void *block, size_t byte
     if (take_back(door, block, bytes, align)) mk_mem_free(door->below, me, block, bytes, align);
 }
 
+/* Rubbish, where something is added. */
+static void *door_resize(void *self, struct mk_thread *me, void *block, size_t old_bytes, size_t old_align,
+                         size_t bytes, size_t align) {
+    struct mk_door *door = self;
+    struct mk_err err;
+    if (refuses(door)) return NULL;
+    if (door->watched && mk_shadow_remove(&door->shadow, block, old_bytes, old_align, &err)) {
+        mk_found(door->check, "resizes memory: %s", err.text);
+        return NULL;
+    }
+    unsigned char *resized = mk_mem_resize(door->below, me, block, old_bytes, old_align, bytes, align);
+    bool added = !door->watched ||
+                 (resized ? mk_shadow_add(&door->shadow, resized, bytes, align, &err) == 0
+                          : mk_shadow_add(&door->shadow, block, old_bytes, old_align, &err) == 0);
+    if (!added) mk_found(door->check, "the memory below it: %s", err.text);
+    if (!resized) return NULL;
+    change_bytes(door, (int64_t)bytes - (int64_t)old_bytes);
+    if (bytes > old_bytes) memset(resized + old_bytes, RUBBISH_NEW, bytes - old_bytes);
+    return resized;
+}
+
+static size_t door_usable(void *self, void *block, size_t bytes) {
+    return mk_mem_usable(((struct mk_door *)self)->below, block, bytes);
+}
+
+static size_t door_footprint(void *self, void *block, size_t bytes) {
+    return mk_mem_footprint(((struct mk_door *)self)->below, block, bytes);
+}
+
 static void *cache_alloc(void *self, struct mk_thread *me, size_t bytes, size_t align) {
     struct cache *cache = self;
     if (refuses(cache->door)) return NULL;
@@ -158,6 +187,9 @@ void mk_door_open(struct mk_door *door, struct mk_mem *below, struct mk_check *c
     door->mem.alloc = door_alloc;
     door->mem.zalloc = door_zalloc;
     door->mem.free = door_free;
+    if (below->resize) door->mem.resize = door_resize;
+    if (below->usable) door->mem.usable = door_usable;
+    if (below->footprint) door->mem.footprint = door_footprint;
     door->mem.cache_open = door_cache_open;
     door->mem.cache_close = door_cache_close;
     door->mem.threads_max = below->threads_max;

@@ -63,6 +63,9 @@ struct holder {
     struct held *held;
     uint32_t slots;
     uint64_t live, tag;
+    uint64_t live_bytes, peak_bytes;   /* of its blocks, as it asked for them */
+    bool alone;                        /* no other ever holds blocks of this allocator */
+    size_t line;                       /* no two blocks share one of so many bytes; 0: not said */
     size_t object_bytes, object_align; /* of fixed-size allocators; 0 for general ones */
 };
 
@@ -74,6 +77,23 @@ static void open_holder(struct holder *holder, struct mk_subject *subject, struc
     holder->slots = slots;
     holder->held = mk_need(slots, sizeof *holder->held);
     holder->tag = (uint64_t)me->id << 40;
+}
+
+/* At quiescence, as all figures are asked for. */
+static void ask_line(struct holder *holder) {
+    uint64_t line;
+    if (mk_subject_stat(holder->subject, "line_bytes", &line)) holder->line = (size_t)line;
+}
+
+static void change_live(struct holder *holder, int64_t blocks, int64_t bytes) {
+    holder->live += (uint64_t)blocks;
+    holder->live_bytes += (uint64_t)bytes;
+    if (holder->live_bytes > holder->peak_bytes) holder->peak_bytes = holder->live_bytes;
+}
+
+/* What nobody else may be given a byte of: whole lines, where no two blocks share one. */
+static size_t place_bytes(const struct holder *holder, size_t bytes) {
+    return holder->line ? (bytes + holder->line - 1) / holder->line * holder->line : bytes;
 }
 
 static void *block_of(const struct holder *holder, uint32_t slot) {
@@ -126,14 +146,18 @@ static void judge_place(struct holder *holder, uint32_t slot) {
         mk_found(holder->check, "a block of %zu bytes lies at %p, no multiple of %zu", held->bytes, at,
                  align_of(held));
     }
-    if (holder->shadow && mk_shadow_add(holder->shadow, at, held->bytes, 1, &err)) {
+    if (holder->line && (uintptr_t)at % holder->line) {
+        mk_found(holder->check, "a block of %zu bytes lies at %p, inside of a line of %zu bytes", held->bytes, at,
+                 holder->line);
+    }
+    if (holder->shadow && mk_shadow_add(holder->shadow, at, place_bytes(holder, held->bytes), 1, &err)) {
         mk_found(holder->check, "%s", err.text);
     }
     /* one that asks for nothing goes to the system itself */
     if (subject->door.watched && mk_door_calls(&subject->door) &&
-        !mk_shadow_covers(&subject->door.shadow, at, held->bytes)) {
-        mk_found(holder->check, "a block of %zu bytes lies outside of what the allocator took from its parent",
-                 held->bytes);
+        !mk_shadow_covers(&subject->door.shadow, at, place_bytes(holder, held->bytes))) {
+        mk_found(holder->check, "a block of %zu bytes%s lies outside of what the allocator took from its parent",
+                 held->bytes, holder->line ? ", with the rest of its last line," : "");
     }
     if (subject->impl->footprint && subject->impl->footprint(subject->self, at, held->bytes) < held->bytes) {
         mk_found(holder->check, "a block of %zu bytes is said to take up %zu", held->bytes,
@@ -144,7 +168,8 @@ static void judge_place(struct holder *holder, uint32_t slot) {
 static void forget_place(struct holder *holder, uint32_t slot) {
     struct mk_err err;
     if (holder->shadow &&
-        mk_shadow_remove(holder->shadow, block_of(holder, slot), holder->held[slot].bytes, 1, &err)) {
+        mk_shadow_remove(holder->shadow, block_of(holder, slot), place_bytes(holder, holder->held[slot].bytes), 1,
+                         &err)) {
         mk_found(holder->check, "%s", err.text);
     }
 }
@@ -169,7 +194,7 @@ static bool take(struct holder *holder, uint32_t slot, bool zeroed, size_t bytes
     }
     held->bytes = bytes;
     held->align = align;
-    holder->live++;
+    change_live(holder, 1, (int64_t)bytes);
     judge_place(holder, slot);
     if (mk_check_failed(holder->check)) return false; /* better not touched */
     size_t dirty = zeroed ? mk_pattern_not_zero(block_of(holder, slot), bytes) : SIZE_MAX;
@@ -185,7 +210,7 @@ static void drop(struct holder *holder, uint32_t slot) {
     judge_contents(holder, slot, held->bytes, "when it is freed");
     forget_place(holder, slot);
     if (step(holder, MK_ALLOC_FREE, slot, held->bytes, held->align) != MK_HIT) return;
-    holder->live--;
+    change_live(holder, -1, -(int64_t)held->bytes);
     meter_take_out(holder, held->bytes, held->align);
 }
 
@@ -198,6 +223,7 @@ static void resize(struct holder *holder, uint32_t slot, size_t bytes) {
     meter_add(holder, bytes, held->align);
     bool resized = step(holder, MK_ALLOC_RESIZE, slot, bytes, held->align) == MK_HIT;
     if (resized) held->bytes = bytes;
+    if (resized) change_live(holder, 0, (int64_t)bytes - (int64_t)old_bytes);
     meter_take_out(holder, resized ? old_bytes : bytes, held->align);
     judge_place(holder, slot);
     if (mk_check_failed(holder->check)) return;
@@ -218,6 +244,58 @@ static void close_holder(struct holder *holder) {
     if (!finds) drop_all(holder);
     if (holder->shadow) mk_shadow_clear(holder->shadow);
     free(holder->held);
+}
+
+/* ---- what the allocator says of itself, at quiescence ---------------------------------------- */
+
+/* What a walk comes to. */
+struct tour {
+    struct holder *holder;
+    uint64_t blocks, bytes, strange;
+};
+
+static void visit_block(void *arg, uint64_t at, uint64_t bytes) {
+    struct tour *tour = arg;
+    tour->blocks++;
+    tour->bytes += bytes;
+    tour->strange += tour->holder->shadow && !mk_shadow_has(tour->holder->shadow, (void *)(uintptr_t)at);
+}
+
+static void expect_walk(struct holder *holder) {
+    struct mk_subject *subject = holder->subject;
+    struct tour tour = {.holder = holder};
+    uint64_t lists;
+    if (!subject->impl->walk) return;
+    if (mk_subject_stat(subject, "lists_blocks", &lists) && !lists) return;
+    subject->impl->walk(subject->self, visit_block, &tour);
+    if (tour.blocks == holder->live && tour.bytes == holder->live_bytes && !tour.strange) return;
+    mk_found(holder->check,
+             "walk comes to %" PRIu64 " blocks of %" PRIu64 " bytes, %" PRIu64
+             " of which are none; there are %" PRIu64 " of %" PRIu64 " bytes",
+             tour.blocks, tour.bytes, tour.strange, holder->live, holder->live_bytes);
+}
+
+/* Off by no more than it says. What several threads held at once is known for the end alone. */
+static void expect_peak(struct holder *holder) {
+    uint64_t peak, error = 0, least = holder->alone ? holder->peak_bytes : holder->live_bytes;
+    if (!mk_subject_stat(holder->subject, "peak_bytes", &peak)) return;
+    mk_subject_stat(holder->subject, "peak_error_bytes", &error);
+    if (peak + error >= least && (!holder->alone || peak <= holder->peak_bytes + error)) return;
+    mk_found(holder->check,
+             "says that %" PRIu64 " bytes were live at its peak, give or take %" PRIu64 ": there were %" PRIu64,
+             peak, error, least);
+}
+
+/* Count, bytes, peak and list, as far as it has them. */
+static void expect_books(struct holder *holder) {
+    uint64_t bytes;
+    if (mk_check_failed(holder->check)) return;
+    mk_subject_expect_count(holder->subject, holder->live);
+    if (mk_subject_stat(holder->subject, "live_bytes", &bytes) && bytes != holder->live_bytes) {
+        mk_found(holder->check, "says that %" PRIu64 " bytes are live, not %" PRIu64, bytes, holder->live_bytes);
+    }
+    expect_peak(holder);
+    expect_walk(holder);
 }
 
 /* ---- blocks at random ------------------------------------------------------------------------ */
@@ -278,6 +356,8 @@ static int open_one(struct mk_subject *subject, struct holder *holder, struct mk
     }
     open_holder(holder, subject, me, config.slots);
     holder->shadow = shadow;
+    holder->alone = true;
+    ask_line(holder);
     holder->object_bytes = objects[i].bytes;
     holder->object_align = object_align(i);
     return 0;
@@ -310,10 +390,10 @@ static void random_blocks(struct holder *holder, struct mk_rng *rng) {
     uint64_t ops = mk_check_ops(holder->check, holder->object_bytes ? 4000 : 20000);
     for (uint64_t op = 0; op < ops && !mk_check_failed(holder->check); op++) {
         random_op(holder, rng);
-        if (op % 256 == 0) mk_subject_expect_count(holder->subject, holder->live);
+        if (op % 256 == 0) expect_books(holder);
         if (op % 2048 == 2047) drop_all(holder);
     }
-    mk_subject_expect_count(holder->subject, holder->live);
+    expect_books(holder);
 }
 
 static void run_blocks(struct mk_check *check) {
@@ -332,13 +412,13 @@ static void fill_all(struct holder *holder, struct mk_rng *rng) {
 static void in_orders(struct holder *holder, struct mk_rng *rng) {
     for (unsigned order = 0; order < 3 && !mk_check_failed(holder->check); order++) {
         fill_all(holder, rng);
-        mk_subject_expect_count(holder->subject, holder->live);
+        expect_books(holder);
         for (uint32_t k = 0; k < holder->slots && !mk_check_failed(holder->check); k++) {
             uint32_t slot = order == 0 ? holder->slots - 1 - k : k;
             if (order == 2) slot = (uint32_t)mk_rng_below(rng, holder->slots);
             if (holder->held[slot].state.live) drop(holder, slot);
         }
-        mk_subject_expect_count(holder->subject, holder->live);
+        expect_books(holder);
         drop_all(holder);
         mk_subject_flush(holder->subject, holder->me);
         mk_subject_expect_count(holder->subject, 0);
@@ -374,7 +454,7 @@ static void reset(struct holder *holder) {
         holder->held[slot].state.live = false;
         holder->me->blocks->slot[slot].at = NULL;
     }
-    holder->live = 0;
+    holder->live = holder->live_bytes = 0;
     mk_shadow_clear(holder->shadow);
     mk_subject_expect_count(holder->subject, 0);
 }
@@ -491,6 +571,70 @@ static void run_refusals(struct mk_check *check) {
     }
 }
 
+/* ---- stray writes ---------------------------------------------------------------------------- */
+
+static uint64_t figure_of(struct holder *holder, const char *name) {
+    uint64_t value = 0;
+    if (!mk_subject_stat(holder->subject, name, &value)) mk_found(holder->check, "does not report %s", name);
+    return value;
+}
+
+/* One byte, `offset` from the start of a block: which cannot be freed any more, and nobody is given its memory. */
+static void write_astray(struct holder *holder, uint32_t slot, int64_t offset, const char *where) {
+    struct held *held = &holder->held[slot];
+    struct mk_op op = {.code = MK_ALLOC_FREE, .key = slot, .align = held->align};
+    uint64_t before = figure_of(holder, "damaged");
+    if (!held->state.live) return;
+    ((volatile unsigned char *)block_of(holder, slot))[offset] ^= 0x10;
+    enum mk_status status = mk_subject_do(holder->subject, holder->me, &op).status;
+    if (status != MK_REFUSED || figure_of(holder, "damaged") != before + 1) {
+        mk_found(holder->check, "a byte written %s a block of %zu bytes is not noticed when it is freed", where,
+                 held->bytes);
+    }
+    forget_place(holder, slot);
+    holder->me->blocks->slot[slot].at = NULL;
+    held->state.live = false;
+    change_live(holder, -1, -(int64_t)held->bytes);
+}
+
+/* While it is kept back; AddressSanitizer does not let us. */
+static void write_late(struct holder *holder, uint32_t slot) {
+#ifdef MK_ASAN
+    (void)holder, (void)slot;
+#else
+    uint64_t before = figure_of(holder, "written_after_free"), kept;
+    volatile unsigned char *at = block_of(holder, slot);
+    size_t last = holder->held[slot].bytes - 1;
+    if (!holder->held[slot].state.live) return;
+    drop(holder, slot);
+    if (mk_subject_stat(holder->subject, "quarantine_bytes", &kept) && !kept) return;
+    at[last] ^= 0x10;
+    mk_subject_flush(holder->subject, holder->me);
+    if (figure_of(holder, "written_after_free") == before + 1) return;
+    mk_found(holder->check, "a byte written into a block after it was freed is not noticed");
+#endif
+}
+
+static void write_around(struct holder *holder, struct mk_rng *rng) {
+    for (uint32_t slot = 0; slot + 4 < holder->slots && !mk_check_failed(holder->check); slot += 5) {
+        for (uint32_t i = slot; i < slot + 5; i++) {
+            size_t bytes = holder->object_bytes ? holder->object_bytes : 1 + mk_rng_below(rng, 300);
+            take(holder, i, false, bytes, holder->object_bytes ? holder->object_align : 0);
+        }
+        write_astray(holder, slot, -1, "before");
+        write_astray(holder, slot + 1, (int64_t)holder->held[slot + 1].bytes, "behind");
+        write_astray(holder, slot + 2, (int64_t)holder->held[slot + 2].bytes + 7, "7 bytes behind");
+        write_late(holder, slot + 3);
+        expect_books(holder);
+    }
+    drop_all(holder);
+    expect_books(holder);
+}
+
+static void run_strays(struct mk_check *check) {
+    each_object(check, 50, write_around);
+}
+
 /* ---- memory that is refused ------------------------------------------------------------------ */
 
 /* A little of everything. Blocks that could not be had are left out. */
@@ -505,7 +649,7 @@ static void refused_script(struct holder *holder, struct mk_rng *rng) {
         }
     }
     fill_all(holder, rng);
-    mk_subject_expect_count(holder->subject, holder->live);
+    expect_books(holder);
     if (holder->subject->impl->reset && !mk_check_failed(holder->check)) {
         reset(holder);
         fill_all(holder, rng);
@@ -700,7 +844,7 @@ static struct parcel hand_out(struct holder *holder, uint32_t slot) {
     struct parcel parcel = {block_of(holder, slot), holder->held[slot]};
     holder->held[slot].state.live = false;
     holder->me->blocks->slot[slot].at = NULL;
-    holder->live--;
+    change_live(holder, -1, -(int64_t)parcel.held.bytes);
     return parcel;
 }
 
@@ -708,7 +852,7 @@ static struct parcel hand_out(struct holder *holder, uint32_t slot) {
 static void hand_in(struct holder *holder, uint32_t slot, const struct parcel *parcel) {
     holder->held[slot] = parcel->held;
     holder->me->blocks->slot[slot] = (struct mk_block){parcel->at, parcel->held.bytes};
-    holder->live++;
+    change_live(holder, 1, (int64_t)parcel->held.bytes);
 }
 
 /* From one thread to the next one: full is set by the giver, cleared by the taker. */
@@ -782,13 +926,13 @@ static void collect(struct holder *holder, const struct parcel *parcel, bool ent
     struct mk_err err;
     if (mk_check_failed(holder->check)) return;
     if (enter) {
-        holder->live++;
-        if (mk_shadow_add(holder->shadow, parcel->at, parcel->held.bytes, 1, &err)) {
+        change_live(holder, 1, (int64_t)parcel->held.bytes);
+        if (mk_shadow_add(holder->shadow, parcel->at, place_bytes(holder, parcel->held.bytes), 1, &err)) {
             mk_found(holder->check, "%s", err.text);
         }
         return;
     }
-    holder->live--;
+    change_live(holder, -1, -(int64_t)parcel->held.bytes);
     hand_in(holder, 0, parcel);
     drop(holder, 0);
 }
@@ -802,6 +946,7 @@ static void collect_all(struct mk_subject *subject, struct crowd *crowd, uint32_
     if (!me) return;
     open_holder(&holder, subject, me, CROWD_SLOTS);
     holder.shadow = &shadow;
+    ask_line(&holder);
     for (int enter = 1; enter >= 0; enter--) {
         for (uint32_t t = 0; t < crowd->threads; t++) {
             for (uint64_t i = 0; i < crowd->left_n[t]; i++) {
@@ -814,7 +959,7 @@ static void collect_all(struct mk_subject *subject, struct crowd *crowd, uint32_
             }
             if (!enter) crowd->left_n[t] = 0;
         }
-        if (!mk_check_failed(subject->check)) mk_subject_expect_count(subject, holder.live);
+        expect_books(&holder);
     }
     mk_subject_flush(subject, me);
     mk_shadow_clear(&shadow);
@@ -833,6 +978,17 @@ static void judge_footprint(struct mk_subject *subject, const struct meter *mete
     if (taken <= limit || mk_check_failed(subject->check)) return;
     mk_found(subject->check, "took %" PRIu64 " bytes from its parent for %s of %" PRIu64 " bytes, by %u threads",
              taken, meter->only_grows ? "blocks" : "live blocks", live, threads);
+}
+
+/* A peak that is told is no higher than what was ever live: the meter has each block from before to after. */
+static void judge_peak(struct mk_subject *subject, const struct meter *meter) {
+    uint64_t live = atomic_load_explicit(&meter->peak, memory_order_relaxed), peak, error = 0;
+    if (mk_check_failed(subject->check) || !mk_subject_stat(subject, "peak_bytes", &peak)) return;
+    mk_subject_stat(subject, "peak_error_bytes", &error);
+    if (peak <= live + error) return;
+    mk_found(subject->check,
+             "says that %" PRIu64 " bytes were live at its peak, give or take %" PRIu64 ": at most than %" PRIu64,
+             peak, error, live);
 }
 
 /* Threads work at once, `times` times, each time new ones that free what those before have left; where one thread
@@ -860,6 +1016,7 @@ static void crowd_of(struct mk_check *check, uint64_t ops, uint64_t times, bool 
             collect_all(&subject, &crowd, (uint32_t)(time % threads));
         }
         if (measured) judge_footprint(&subject, &meter, threads);
+        if (measured) judge_peak(&subject, &meter);
         free(crowd.box);
         free(crowd.left);
         free(crowd.left_n);
@@ -895,6 +1052,8 @@ static const struct mk_case alloc_cases[] = {
      run_reset},
     {"reuse", "freed blocks are used again", 0, MK_FLOOR | MK_BULK_FREE, NULL, run_reuse},
     {"refusals", "double and foreign frees are refused", MK_CHECKS_FREE, MK_FLOOR, NULL, run_refusals},
+    {"strays", "bytes written before, behind and after blocks are noticed", MK_CHECKS_FREE | MK_GUARDS, MK_FLOOR,
+     NULL, run_strays},
     {"no_memory", "every single request to the parent refused: nothing changes, nothing leaks", 0, MK_FLOOR, NULL,
      run_no_memory},
     {"batch", "batch and step agree", 0, MK_FLOOR, NULL, run_batch},

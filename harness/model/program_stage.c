@@ -56,6 +56,9 @@ static int open_memory(const struct mk_stage_plan *plan, struct mk_err *err) {
     if (composition->impl->caps & MK_WRAPPER) {
         config.object_bytes = plan->object_bytes;
         config.object_align = plan->object_align;
+        if (config.object_bytes) {
+            mk_alloc_asks(composition->impl, composition->params, &config.object_bytes, &config.object_align);
+        }
     }
     mk_stage.memory = mk_memory_open(&config, err);
     if (!mk_stage.memory) return -1;

@@ -6,8 +6,8 @@
  * Progress:   wait-free, plus the parent's.
  * Ordering:   the count alone is shared, and orders nothing but itself.
  * Memory:     64 B an instance, 0 B a block.
- * Limits:     which allocation is the n-th depends on the schedule as soon as threads run; resize
- *             allocates anew, as a parent has no resize, and counts as one allocation.
+ * Limits:     which allocation is the n-th depends on the schedule as soon as threads run; a resize
+ *             counts as one allocation.
  */
 #include "../alloc.h"
 
@@ -56,11 +56,25 @@ static inline void *failing_zalloc(struct mk_alloc *failing, struct mk_thread *m
     return failing_hits(failing) ? NULL : mk_mem_zalloc(failing->parent, me, bytes, align);
 }
 
+static inline void *failing_resize(struct mk_alloc *failing, struct mk_thread *me, void *block, size_t old_bytes,
+                                   size_t old_align, size_t bytes, size_t align) {
+    if (failing_hits(failing)) return NULL;
+    return mk_mem_resize(failing->parent, me, block, old_bytes, old_align, bytes, align);
+}
+
 /* LIN free: in the parent. */
 static inline enum mk_status failing_free(struct mk_alloc *failing, struct mk_thread *me, void *block, size_t bytes,
                                           size_t align) {
     mk_mem_free(failing->parent, me, block, bytes, align);
     return MK_HIT;
+}
+
+static size_t failing_usable(struct mk_alloc *failing, void *block, size_t bytes) {
+    return mk_mem_usable(failing->parent, block, bytes);
+}
+
+static size_t failing_footprint(struct mk_alloc *failing, void *block, size_t bytes) {
+    return mk_mem_footprint(failing->parent, block, bytes);
 }
 
 static size_t failing_stats(struct mk_alloc *failing, struct mk_stat *out, size_t room) {
@@ -76,4 +90,5 @@ MK_ALLOC(failing, .summary = "fails the n-th allocation, passes on the others",
          .caps = MK_WRAPPER | MK_CONCURRENT | MK_CROSS_FREE | MK_GROWS,
          .progress = {.alloc = MK_WAIT_FREE, .free = MK_WAIT_FREE}, .params = failing_params,
          .create = failing_create, .destroy = failing_destroy, .alloc = failing_alloc, .zalloc = failing_zalloc,
-         .free = failing_free, .stats = failing_stats);
+         .free = failing_free, .resize = failing_resize, .usable = failing_usable, .footprint = failing_footprint,
+         .stats = failing_stats);

@@ -63,10 +63,17 @@ static inline enum mk_status libc_free(struct mk_alloc *libc, struct mk_thread *
     return MK_HIT;
 }
 
+/* Whether the block has room for so many bytes as it is, and not far too much: realloc knows no alignment. */
+static bool libc_fits(void *block, size_t bytes, size_t align) {
+    size_t usable = malloc_usable_size(block);
+    return (uintptr_t)block % align == 0 && bytes <= usable && bytes >= usable / 2;
+}
+
 static inline void *libc_resize(struct mk_alloc *libc, struct mk_thread *me, void *block, size_t old_bytes,
                                 size_t old_align, size_t bytes, size_t align) {
     (void)libc, (void)me, (void)old_align;
     if (MK_LIKELY(align <= LIBC_NATURAL_ALIGN)) return realloc(block, bytes);
+    if (libc_fits(block, bytes, align)) return block;
     void *moved = libc_alloc_aligned(bytes, align);
     if (!moved) return NULL;
     memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);
