@@ -15,47 +15,16 @@
  * Limits:     free gives back the newest block alone, and otherwise nothing until reset; double and
  *             foreign frees pass unnoticed.
  */
-#include "../alloc.h"
-
-#define ARENA_BLOCK_BYTES_MIN MK_TUNE(65536, 256)
-#define ARENA_PARENT_ALIGN MK_CACHE_LINE
-
-struct arena_block {
-    struct arena_block *older;
-    size_t bytes; /* all of it, this header included */
-};
+#include "../region.h"
 
 struct mk_alloc {
-    uintptr_t next, end; /* the free rest of one of the blocks */
-    struct arena_block *blocks;
-    size_t held_bytes, held_at_reset_bytes;
+    struct mk_region region;
     struct mk_mem *parent;
 };
 
-static size_t arena_max(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
-/* The room of a block: what follows its header. */
-static void arena_use(struct mk_alloc *arena, struct arena_block *block) {
-    arena->next = (uintptr_t)(block + 1);
-    arena->end = (uintptr_t)block + block->bytes;
-    MK_ASAN_POISON(block + 1, block->bytes - sizeof *block);
-}
-
-static void arena_drop(struct mk_alloc *arena, struct arena_block *block) {
-    MK_ASAN_UNPOISON(block, block->bytes);
-    arena->held_bytes -= block->bytes;
-    mk_mem_free(arena->parent, NULL, block, block->bytes, ARENA_PARENT_ALIGN);
-}
-
 static void arena_destroy(struct mk_alloc *arena) {
-    struct mk_mem *parent = arena->parent;
-    for (struct arena_block *block = arena->blocks, *older; block; block = older) {
-        older = block->older;
-        arena_drop(arena, block);
-    }
-    mk_mem_free(parent, NULL, arena, sizeof *arena, _Alignof(struct mk_alloc));
+    mk_region_close(&arena->region, arena->parent);
+    mk_mem_free(arena->parent, NULL, arena, sizeof *arena, _Alignof(struct mk_alloc));
 }
 
 static int arena_create(struct mk_alloc **out, struct mk_mem *parent, const struct mk_config *cfg,
@@ -68,87 +37,26 @@ static int arena_create(struct mk_alloc **out, struct mk_mem *parent, const stru
     return 0;
 }
 
-/* Keeps the largest block and no other. */
 static void arena_reset(struct mk_alloc *arena) {
-    struct arena_block *largest = arena->blocks;
-    if (!largest) return;
-    arena->held_at_reset_bytes = arena->held_bytes;
-    for (struct arena_block *block = largest->older, *older; block; block = older) {
-        older = block->older;
-        if (block->bytes > largest->bytes) {
-            arena_drop(arena, largest);
-            largest = block;
-        } else {
-            arena_drop(arena, block);
-        }
-    }
-    largest->older = NULL;
-    arena->blocks = largest;
-    arena_use(arena, largest);
-}
-
-/* Returns the address if `bytes` bytes fit there between next and end, else 0. */
-MK_INLINE uintptr_t arena_fit(uintptr_t next, uintptr_t end, size_t bytes, size_t align) {
-    uintptr_t at = (next + align - 1) & -(uintptr_t)align;
-    return MK_LIKELY(at <= end && bytes <= end - at) ? at : 0;
-}
-
-/* The new block becomes the current one unless the request fills it so far that the current one has
- * more room left: one large request does not waste a fresh block. */
-static MK_NOINLINE void *arena_alloc_new_block(struct mk_alloc *arena, struct mk_thread *me, size_t bytes,
-                                               size_t align) {
-    if (bytes > SIZE_MAX / 2) return NULL;
-    size_t needed = sizeof(struct arena_block) + bytes + align - 1;
-    size_t block_bytes = arena_max(needed, arena_max(arena->held_bytes, arena->held_at_reset_bytes));
-    block_bytes = arena_max(block_bytes, ARENA_BLOCK_BYTES_MIN);
-    struct arena_block *block = mk_mem_alloc(arena->parent, me, block_bytes, ARENA_PARENT_ALIGN);
-    if (!block) return NULL;
-    uintptr_t next = arena->next, end = arena->end;
-    block->bytes = block_bytes;
-    block->older = arena->blocks;
-    arena->blocks = block;
-    arena->held_bytes += block_bytes;
-    arena_use(arena, block);
-    uintptr_t at = arena_fit(arena->next, arena->end, bytes, align);
-    arena->next = at + bytes;
-    if (end - next > arena->end - arena->next) {
-        arena->next = next;
-        arena->end = end;
-    }
-    MK_ASAN_UNPOISON((void *)at, bytes);
-    return (void *)at;
+    mk_region_reset(&arena->region, arena->parent);
 }
 
 /* LIN alloc: none, single-threaded. */
 static inline void *arena_alloc(struct mk_alloc *arena, struct mk_thread *me, size_t bytes, size_t align) {
-    uintptr_t at = arena_fit(arena->next, arena->end, bytes, align);
-    if (MK_UNLIKELY(!at)) return arena_alloc_new_block(arena, me, bytes, align);
-    arena->next = at + bytes;
-    MK_ASAN_UNPOISON((void *)at, bytes);
-    return (void *)at;
+    return mk_region_alloc(&arena->region, arena->parent, me, bytes, align);
 }
 
 /* LIN free: none, single-threaded. */
 static inline enum mk_status arena_free(struct mk_alloc *arena, struct mk_thread *me, void *block, size_t bytes,
                                         size_t align) {
     (void)me, (void)align;
-    if ((uintptr_t)block + bytes == arena->next) arena->next = (uintptr_t)block;
-    mk_block_returned(block, bytes);
+    mk_region_free(&arena->region, block, bytes);
     return MK_HIT;
 }
 
-/* The newest block grows where it stands, if it can; any block shrinks there. */
 static void *arena_resize(struct mk_alloc *arena, struct mk_thread *me, void *block, size_t old_bytes,
                           size_t old_align, size_t bytes, size_t align) {
-    uintptr_t at = (uintptr_t)block;
-    bool newest = at + old_bytes == arena->next;
-    bool aligned = at % align == 0;
-    if (aligned && (bytes <= old_bytes || (newest && bytes <= arena->end - at))) {
-        if (newest) arena->next = at + bytes;
-        if (bytes < old_bytes) MK_ASAN_POISON((unsigned char *)block + bytes, old_bytes - bytes);
-        MK_ASAN_UNPOISON(block, bytes);
-        return block;
-    }
+    if (mk_region_resize_here(&arena->region, block, old_bytes, bytes, align)) return block;
     void *moved = arena_alloc(arena, me, bytes, align);
     if (!moved) return NULL;
     memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);

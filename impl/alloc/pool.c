@@ -1,7 +1,7 @@
 /* alloc/pool - blocks of one size out of growing chunks, the free ones on one intrusive list.
  *
  * Source:     the textbook memory pool; after the C1 listing's idea, with slots that can hold a link,
- *             slots linked only once they have been freed, and chunks of doubling size.
+ *             slots linked only once they have been freed, unless link=eager, and chunks of doubling size.
  * Picture:    chunk 2 [ slot | slot | slot .. bump -> untouched .. | next, bytes ]
  *             chunk 1 [ slot | slot | slot .................... | next, bytes ]
  *             free -> slot -> slot -> slot        last freed, first out: its line is warm
@@ -9,7 +9,8 @@
  * Progress:   single-threaded; constant time but for the parent's.
  * Ordering:   none.
  * Memory:     s = roundup(max(bytes, 8), max(align, 8)) a block, 16 B a chunk; chunks of 4 KiB, 8 KiB,
- *             ... 1 MiB. Slots never handed out are never touched. Chunks go back at destroy only.
+ *             ... 1 MiB. Slots never handed out are never touched, unless link=eager. Chunks go back at
+ *             destroy only.
  * Limits:     a foreign block is accepted and a double free makes the list a cycle: both are seen only
  *             under AddressSanitizer (which sees double free), and free takes the caller's word.
  */
@@ -34,9 +35,17 @@ struct mk_alloc {
     size_t slot_bytes, block_bytes;
     size_t chunk_align;
     size_t next_chunk_bytes;
+    bool eager;
     struct pool_chunk *chunks;
     struct mk_mem *parent;
 };
+
+enum { POOL_LINK };
+enum { POOL_LAZY, POOL_EAGER };
+static const struct mk_param pool_params[] = {
+    {"link", MK_PARAM_CHOICE, "lazy", 0, 0, "lazy|eager",
+     "slots are linked when they are first freed, or all of a new chunk at once"},
+    {.name = NULL}};
 
 static unsigned char *pool_chunk_start(struct pool_chunk *chunk) {
     return (unsigned char *)(chunk + 1) - chunk->bytes;
@@ -63,6 +72,7 @@ static int pool_create(struct mk_alloc **out, struct mk_mem *parent, const struc
     pool->slot_bytes = (cfg->object_bytes + align - 1) & -align;
     pool->chunk_align = align > MK_CACHE_LINE ? align : MK_CACHE_LINE;
     pool->next_chunk_bytes = POOL_CHUNK_BYTES_MIN;
+    pool->eager = cfg->params[POOL_LINK] == POOL_EAGER;
     *out = pool;
     return 0;
 }
@@ -84,10 +94,23 @@ static bool pool_grow(struct mk_alloc *pool, struct mk_thread *me) {
     return true;
 }
 
+/* Puts all slots that were never handed out onto the free list, the first one first. */
+static void pool_link_fresh(struct mk_alloc *pool) {
+    for (unsigned char *at = pool->end; at != pool->bump;) {
+        struct pool_free *slot = (struct pool_free *)(at -= pool->slot_bytes);
+        MK_ASAN_UNPOISON(slot, sizeof *slot);
+        slot->next = pool->free;
+        MK_ASAN_POISON(slot, sizeof *slot);
+        pool->free = slot;
+    }
+    pool->bump = pool->end;
+}
+
 static MK_NOINLINE void *pool_alloc_fresh(struct mk_alloc *pool, struct mk_thread *me) {
     if (pool->bump == pool->end && !pool_grow(pool, me)) return NULL;
     void *block = pool->bump;
     pool->bump += pool->slot_bytes;
+    if (pool->eager) pool_link_fresh(pool);
     mk_block_lent(block, pool->block_bytes, pool->slot_bytes);
     return block;
 }
@@ -136,5 +159,5 @@ static uint64_t pool_count(struct mk_alloc *pool) {
 }
 
 MK_ALLOC(pool, .summary = "one size, growing chunks, one free list", .caps = MK_FIXED_SIZE | MK_GROWS,
-         .create = pool_create, .destroy = pool_destroy, .alloc = pool_alloc, .free = pool_free,
-         .footprint = pool_footprint, .count = pool_count);
+         .params = pool_params, .create = pool_create, .destroy = pool_destroy, .alloc = pool_alloc,
+         .free = pool_free, .footprint = pool_footprint, .count = pool_count);
