@@ -66,7 +66,7 @@ fuzzers :=
 stubs :=
 endif
 # make check builds fewer compositions for the flavours that find faults in code, which compile for longest; and of
-# ThreadSanitizer's tests not those that have one thread, nor the defects of single cases, which two other builds show.
+# ThreadSanitizer's tests not those that have one thread, nor the hunt for defects of single cases, which two others show.
 few := $(if $(filter 1,$(FEW)),$(if $(filter asan tsan model,$(FLAVOUR)),--few))
 left_out := $(if $(few),$(if $(filter tsan,$(FLAVOUR)),$(addprefix $(B)/tests/test_,hash_quality keys planted_conformance)))
 # Of the planted bugs, make check builds those that it hunts in this flavour (PLANTED names the builds it has); else all.
@@ -76,8 +76,8 @@ else
 hunted := $(foreach p,$(patsubst %.c,$(B)/%,$(wildcard tests/planted/*.c)),$(p).so $(p)-twin.so)
 endif
 twins := $(filter %-twin.so,$(hunted))
-plants := $(filter-out $(twins),$(hunted)) $(patsubst %.c,$(B)/%.so,$(filter-out $(if $(left_out),\
-  tests/planted_conformance/%),$(wildcard $(if $(model),tests/model/plugins,tests/planted_*)/*.c)))
+plants := $(filter-out $(twins),$(hunted)) $(patsubst %.c,$(B)/%.so,$(wildcard $(if \
+  $(model),tests/model/plugins,tests/planted_*)/*.c))
 comma := ,
 # What implementations are made against; record.h is for the programs of others and stands alone.
 contracts := $(filter-out impl/record.h,$(wildcard impl/*.h))

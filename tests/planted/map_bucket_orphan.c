@@ -2,7 +2,7 @@
  *
  * bug:       hangs on a bucket that nobody has put into the list, and with it all its keys
  * finds:     model | growth | batch | shared | owned | stable | births | history | map_* | no_memory | held
- * rule:      oracle | hang | crash | ?san/?*
+ * rule:      oracle | hang | crash | ?san/?* | lsan/leak
  * flavours:  release debug asan tsan model
  * pressure:  any
  * single:    fails

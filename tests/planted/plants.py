@@ -96,13 +96,14 @@ def command(plant, build, seed, seconds, twin=False, pressed=True):
 
 
 def hunt(plant, build, seed=1, seconds=10, twin=False, pressed=True, more=()):
-    """Runs one hunt in the top folder, at most a minute longer than it is to take, or than five minutes."""
+    """Runs one hunt in the top folder, at most three minutes longer than it is to take, or than five minutes:
+    a trial is not cut short, and on a busy machine it takes long."""
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "stress.json")
         made = [*command(plant, build, seed, seconds, twin, pressed), *more]
         try:
             run = subprocess.run([*made, "-o", out], cwd=TOP, capture_output=True, text=True, errors="replace",
-                                 timeout=(seconds or 300) + 60, check=False)
+                                 timeout=(seconds or 300) + 180, check=False)
             status, said = run.returncode, run.stderr
         except subprocess.TimeoutExpired as late:
             status, said = None, f"no end after {late.timeout} s"
@@ -121,8 +122,8 @@ def is_expected(plant, finding):
     """Whether a finding is one of those that the plant is to cause."""
     if finding["flavour"] == "model":
         return finding["rule"].startswith("model/") and bool(finding.get("token"))
-    if not matches(plant.finds, finding["oracle"]):
-        return False
+    if finding["oracle"] and not matches(plant.finds, finding["oracle"]):
+        return False # a leak is found at the end, and has none
     if finding["rule"] == f"{plant.kind}/{finding['oracle']}":
         return "oracle" in plant.rule
     return matches(plant.rule, finding["rule"])

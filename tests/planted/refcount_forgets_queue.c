@@ -2,7 +2,7 @@
  *
  * bug:       leak: objects that others dropped below zero wait for a thread that is gone
  * finds:     owners | births | shared | history | model | refcount_*
- * rule:      oracle | asan/leak | crash
+ * rule:      oracle | lsan/leak | crash
  * flavours:  release debug tsan asan model
  * pressure:  any
  * single:    fails
