@@ -124,7 +124,7 @@ demo: setup ## from nothing to a table and a plot: install what is missing, buil
 	@mkdir -p results plots
 	$(B)/memkit-bench workloads/quickstart.json -o results/quickstart.json
 	$(PYTHON) scripts/plot.py results/quickstart.json -o plots
-check: ## every test; T=name picks some, FLAVOURS="release model" the builds
+check: ## every test; T=name picks some, FLAVOURS="release model" the builds, FEW=0 every composition in each
 	+@scripts/setup tests
 	+@for f in $(FLAVOURS); do $(submake) all tests FLAVOUR=$$f PLANTED='$(BUILDS)' FEW=$(or $(FEW),1) || exit 1; done
 	@PYTHON=$(PYTHON) BUILDS='$(BUILDS)' tests/run $(T)

@@ -330,13 +330,11 @@ static char *cell_reason(const struct mk_composition *c, const struct mk_plan_po
     uint32_t codes = codes_of(impl->kind, point, &writes, &stalls);
     char *dealt = groups_reason(point, threads);
     bool elsewhere = options->other_flavour && mk_registry_is_peer(impl);
-    if (elsewhere || options->stress) {
-        free(dealt);
-        return elsewhere ? mk_need_text("is a packaged library's, which is in the release build alone")
-                         : c->reason ? mk_need_text(c->reason) : NULL;
-    }
-    if (dealt) return dealt;
+    if (dealt && !elsewhere && !options->stress) return dealt;
+    free(dealt);
+    if (elsewhere) return mk_need_text("is a packaged library's, which is in the release build alone");
     if (c->reason) return mk_need_text(c->reason);
+    if (options->stress) return NULL;
     if (threads > 1 && !per_thread && (impl->caps & (MK_CONCURRENT | MK_ONE_EACH)) == MK_ONE_EACH) {
         char *reason = one_each_reason(impl->kind, point, threads);
         if (reason) return reason;
@@ -786,7 +784,7 @@ static int digest_cell(const struct mk_plan *plan, const struct mk_cell *cell, u
     struct mk_composition *list = NULL;
     size_t n = 0;
     uint32_t value_bytes = (uint32_t)point->workload.value_bytes;
-    int failed = mk_compose(cell->identity, value_bytes, &list, &n, err) || list->reason;
+    int failed = mk_compose(cell->identity, value_bytes, &list, &n, err) || !n || list->reason;
     if (failed) {
         mk_fail(err, "%s, for values of %u bytes, is not in this build: make FLAVOUR=%s", cell->identity, value_bytes,
                 mk_build_info()->flavour);

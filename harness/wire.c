@@ -16,7 +16,7 @@
 
 static const struct mk_field hello_fields[] = {
     {"build_id", MK_FIELD_U64, 0, MK_AT(mk_hello, build_id), NULL, NULL, 0, 0, NULL, "digest of the build"},
-    {"cells_digest", MK_FIELD_U64, 0, MK_AT(mk_hello, cells_digest), NULL, NULL, 0, 0, NULL, "what it can run"},
+    {"cells_digest", MK_FIELD_U64, 0, MK_AT(mk_hello, cells_digest), NULL, NULL, 0, 0, NULL, "what the cells of the plan stand for there; 0 before the plan"},
     {"wire_digest", MK_FIELD_U64, 0, MK_AT(mk_hello, wire_digest), NULL, NULL, 0, 0, NULL, "how it encodes frames"},
     {"pid", MK_FIELD_U64, 0, MK_AT(mk_hello, pid), NULL, NULL, 0, 0, NULL, "process id"},
     {0}};

@@ -58,46 +58,50 @@ static int complain(const struct mk_err *err) {
     return 6;
 }
 
-/* What it is told, from the plan on. */
-static int serve(struct mk_wire_in *in, int out_fd, struct mk_topo *topo, struct mk_plan **plan, void **order,
-                 uint32_t *type, struct mk_err *err) {
+struct worker {
+    struct mk_wire_in in;
+    int out_fd;
+    struct mk_topo *topo;
+    struct mk_plan *plan;
+    void *order; /* what `type` says: an order or a hunt */
+    uint32_t type;
+};
+
+/* The whole conversation: who it is, the plan, what the plan's cells stand for here, and the order, carried out. */
+static int serve(struct worker *worker, struct mk_err *err) {
+    int out_fd = worker->out_fd;
     struct pipe_sink pipe = {out_fd};
     struct mk_run_sink sink = {&pipe, send_frame, NULL};
     /* Twice: before the plan, which another version could not read, and once its plug-ins are loaded. */
     struct mk_hello hello = {mk_worker_build_id(), 0, mk_wire_digest(), (uint64_t)getpid()};
     if (mk_wire_send(out_fd, MK_FRAME_HELLO, &hello, err)) return -1;
-    *plan = expect_frame(in, MK_FRAME_PLAN, MK_FRAME_PLAN, type, err);
-    if (!*plan) return -1;
-    for (size_t i = 0; i < (*plan)->plugins_n; i++) {
-        if (mk_registry_load((*plan)->plugins[i], err)) return -1;
+    worker->plan = expect_frame(&worker->in, MK_FRAME_PLAN, MK_FRAME_PLAN, &worker->type, err);
+    if (!worker->plan) return -1;
+    for (size_t i = 0; i < worker->plan->plugins_n; i++) {
+        if (mk_registry_load(worker->plan->plugins[i], err)) return -1;
     }
-    if (mk_plan_cells_digest(*plan, &hello.cells_digest, err)) return -1;
+    if (mk_plan_cells_digest(worker->plan, &hello.cells_digest, err)) return -1;
     if (mk_wire_send(out_fd, MK_FRAME_HELLO, &hello, err)) return -1;
-    *order = expect_frame(in, MK_FRAME_ORDER, MK_FRAME_HUNT, type, err);
-    if (!*order) return -1;
-    if (*type == MK_FRAME_HUNT ? mk_trials_run(*plan, *order, &sink, err) : mk_run_order(*plan, *order, topo, &sink, err)) {
-        return -1;
-    }
-    return mk_wire_send(out_fd, MK_FRAME_DONE, NULL, err);
+    worker->order = expect_frame(&worker->in, MK_FRAME_ORDER, MK_FRAME_HUNT, &worker->type, err);
+    if (!worker->order) return -1;
+    int failed = worker->type == MK_FRAME_HUNT ? mk_trials_run(worker->plan, worker->order, &sink, err)
+                                               : mk_run_order(worker->plan, worker->order, worker->topo, &sink, err);
+    return failed ? -1 : mk_wire_send(out_fd, MK_FRAME_DONE, NULL, err);
 }
 
 int mk_worker_main(int in_fd, int out_fd) {
-    struct mk_wire_in in = {in_fd, NULL, 0, 0};
-    struct mk_topo *topo;
-    struct mk_plan *plan = NULL;
-    void *order = NULL;
-    uint32_t type = 0;
+    struct worker worker = {.in = {in_fd, NULL, 0, 0}, .out_fd = out_fd};
     struct mk_err err = {{0}};
     /* A conductor that was killed must not leave behind a worker that hangs. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     mk_stacks_install();
-    if (mk_topo_load(&topo, &err)) return complain(&err);
-    int status = serve(&in, out_fd, topo, &plan, &order, &type, &err) ? complain(&err) : 0;
-    if (plan) mk_record_free(&mk_plan_record, plan);
-    if (order) mk_record_free(mk_frame_record(type), order);
-    free(plan);
-    free(order);
-    mk_wire_in_free(&in);
-    mk_topo_free(topo);
+    if (mk_topo_load(&worker.topo, &err)) return complain(&err);
+    int status = serve(&worker, &err) ? complain(&err) : 0;
+    if (worker.plan) mk_record_free(&mk_plan_record, worker.plan);
+    if (worker.order) mk_record_free(mk_frame_record(worker.type), worker.order);
+    free(worker.plan);
+    free(worker.order);
+    mk_wire_in_free(&worker.in);
+    mk_topo_free(worker.topo);
     return status;
 }

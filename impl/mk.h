@@ -127,7 +127,9 @@ enum mk_cap {
     MK_WEAK = 1 << 14,        /* hash: spreads only keys that are spread already */
     MK_ONE_EACH = 1 << 15,    /* queue: one thread may put in while one other takes out; MK_CONCURRENT implies it */
     MK_FREES_LATER = 1 << 16, /* reclaim: a thread of its own frees; what waits depends on when that one runs */
-    MK_GUARDS = 1 << 17       /* alloc: notices writes before and behind a block, and into a freed one */
+    /* alloc: notices writes before and behind a block, and into a freed one; its stats say how many it met:
+     * "damaged", "written_after_free", and "refused" frees */
+    MK_GUARDS = 1 << 17
 };
 
 /* ---- parameters --------------------------------------------------------------------------- */
