@@ -56,6 +56,11 @@ tests := $(patsubst %.c,$(B)/%,$(filter-out tests/test_main.c,$(wildcard tests/t
 fuzzers := $(patsubst %.c,$(B)/%,$(filter-out tests/fuzz_main.c,$(wildcard tests/fuzz_*.c)))
 judges := $(patsubst %.c,$(B)/%,$(wildcard bench/judge_*.c))
 stubs := $(patsubst %.c,$(B)/%.so,$(wildcard tests/stub_*.c))
+# What tests/test_preload_*.py start, where there are libraries to start it under.
+of_probes := $(addprefix $(B)/tests/preload/,probe own_malloc loaded.so broken.so $(if $(shell command -v $(CXX)),probe_cxx))
+probes := $(if $(filter release debug,$(FLAVOUR)),$(of_probes))
+# A program that is run under each malloc that there is, and what counts its calls.
+scenarios_of_malloc := $(if $(filter release,$(FLAVOUR)),$(addprefix $(B)/bench/,malloc_scenarios malloc_count.so))
 ifdef model
 # Those of the runtime alone: the others have nothing to do with it, and run in the other flavours.
 tests := $(patsubst %.c,$(B)/%,$(wildcard tests/model/test_*.c))
@@ -82,6 +87,16 @@ comma := ,
 # What implementations are made against; record.h is for the programs of others and stands alone.
 contracts := $(filter-out impl/record.h,$(wildcard impl/*.h))
 so := $(B)/so/$(subst /,-,$(IMPL)).so
+# What programs are run under (LD_PRELOAD): preload/NAME/*.c make libmemkit-NAME.so, with what with_NAME takes from the
+# rest of the tree; preload/malloc is libmemkit.so. Not where a sanitizer or the model has malloc to itself.
+preload_names := $(if $(filter release debug,$(FLAVOUR)),$(patsubst preload/%/,%,$(wildcard preload/*/)))
+preload_of = $(B)/libmemkit$(if $(filter-out malloc,$(1)),-$(1)).so
+preload_objects = $(patsubst %.c,$(B)/pic/%.o,$(wildcard preload/$(1)/*.c) $(with_$(1)))
+preloads := $(foreach name,$(preload_names),$(call preload_of,$(name)))
+preload_flags = -fPIC -fvisibility=hidden -ftls-model=initial-exec -ffunction-sections -fno-builtin-malloc \
+  -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free -fno-builtin-aligned_alloc -fno-builtin-posix_memalign
+with_malloc := $(addprefix harness/,compose.c compose_mem.c record.c registry.c) \
+  $(filter-out %/libc.c %/null.c %/thread_local.c,$(wildcard impl/alloc/*.c))
 
 submake = $(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 say = @$(if $(V),,printf '  %-3s %s\n' $(1) $@;) mkdir -p $(@D)
@@ -114,9 +129,9 @@ $(call say,LD)
 $(Q)$(CC) $(cflags) $(1) $(LDFLAGS) $(filter %.o,$^) -o $@ $(libs)
 endef
 
-all: $(B)/memkit-bench $(B)/memkit.pc ## build/release/memkit-bench; FLAVOUR=debug|tsan|asan|model builds those beside it
+all: $(B)/memkit-bench $(B)/memkit.pc $(preloads) ## build/release/memkit-bench; FLAVOUR=debug|tsan|asan|model builds those beside it
 objects: $(harness) units ## compile everything, link nothing
-tests: $(filter-out $(left_out),$(tests)) $(fuzzers) $(stubs) $(plants) $(twins) ## the test binaries
+tests: $(filter-out $(left_out),$(tests)) $(fuzzers) $(stubs) $(probes) $(scenarios_of_malloc) $(plants) $(twins) ## the test binaries
 	@rm -f $(left_out)
 so: $(so) ## a plug-in from the tree: IMPL=map/chain+reclaim/leak
 demo: setup ## from nothing to a table and a plot: install what is missing, build, run, draw
@@ -131,14 +146,14 @@ check: ## every test; T=name picks some, FLAVOURS="release model" the builds, FE
 check-all: ## as check, and the debug flavour, a build by clang, one for aarch64, and 20,000 schedules of each oracle
 	+@$(submake) all tests CC=clang B=build/clang
 	+@! command -v $(CROSS)-gcc >/dev/null || $(submake) cross
-	+@CROSS=$(CROSS) SCHEDULES=20000 MK_LITMUS_SCHEDULES=200000 MK_CONFORM_EFFORT=250 MK_TEST_LIMIT_S=2400 $(submake) check FEW=0 \
-	  FLAVOURS='release debug asan tsan model' BUILDS='release debug asan tsan model clang'
+	+@CROSS=$(CROSS) SCHEDULES=20000 MK_LITMUS_SCHEDULES=200000 MK_CONFORM_EFFORT=250 MK_PROGRAMS=all MK_TEST_LIMIT_S=2400 \
+	  $(submake) check FEW=0 FLAVOURS='release debug asan tsan model' BUILDS='release debug asan tsan model clang'
 cross: ## what conformance needs, for aarch64, without libraries: build/aarch64/tests/alone (scripts/setup cross)
 	+@$(submake) build/aarch64/tests/alone CC=$(CROSS)-gcc AR=$(CROSS)-ar B=build/aarch64 packages= WITH_PAPI=0
 soak: ## stress every implementation in every build: SOAK_SECONDS=1800; TWINS=1: the twins of the planted bugs
 	+@for f in release debug asan tsan model; do $(submake) all $(if $(TWINS),tests) FLAVOUR=$$f || exit 1; done
 	@TWINS=$(TWINS) scripts/soak $(SOAK_SECONDS)
-bench: all $(judges) ## the figures of docs/, measured anew
+bench: all $(judges) $(scenarios_of_malloc) ## the figures of docs/, measured anew
 	+@$(submake) all FLAVOUR=tsan
 	+@$(submake) tests build/model/bench/model FLAVOUR=model
 	scripts/bench
@@ -176,6 +191,22 @@ $(fuzzers): $(B)/tests/%: $(B)/tests/%.o $(B)/tests/fuzz_main.o $(parts_of_tests
 	$(call link)
 $(judges): %: %.o $(model_programs) $(model_stack) $(parts_of_tests)
 	$(program)
+define preload_library
+$(call preload_of,$(1)): $(call preload_objects,$(1)) $(B)/inputs
+	$$(call say,LD)
+	$$(Q)$$(CC) $$(cflags) $$(LDFLAGS) -shared -Wl,-Bsymbolic -Wl,-z,now,-z,start-stop-visibility=hidden -Wl,--gc-sections $$(filter %.o,$$^) -o $$@ -ldl -pthread
+endef
+$(foreach name,$(preload_names),$(eval $(call preload_library,$(name))))
+$(B)/pic/%.o: %.c $(B)/flags
+	$(call compile,$(preload_flags))
+# Of pairs of malloc and free that nothing comes of, too, each is made.
+$(B)/bench/malloc/%.o: private unrecorded += $(addprefix -fno-builtin-,malloc calloc realloc free)
+$(B)/bench/malloc_scenarios: $(patsubst %.c,$(B)/%.o,$(wildcard bench/malloc/*.c))
+	$(call say,LD)
+	$(Q)$(CC) -pthread $(LDFLAGS) $^ -o $@ -ldl -lm
+$(B)/bench/malloc_count.so: bench/malloc_count.c $(B)/flags
+	$(call say,SO)
+	$(Q)$(CC) $(cppflags) $(cflags) $(unrecorded) -fno-builtin -fPIC -shared -MMD -MP -MF $(@:.so=.d) -MT $@ $< -o $@
 # Conformance alone, of what needs no library, peers left out: for machines that none are installed for.
 $(B)/alone.a: $(filter-out $(addprefix $(B)/harness/,main.o json.o topo.o check/%),$(harness))
 	$(call say,AR)
@@ -201,6 +232,19 @@ $(B)/%.o: %.c $(B)/flags
 $(B)/tests/stub_%.so: tests/stub_%.c $(B)/flags
 	$(call say,SO)
 	$(Q)$(CC) $(cppflags) $(cflags) $(unrecorded) -fPIC -shared -MMD -MP $< -o $@
+# Pairs of malloc and free that nothing comes of stay in.
+$(B)/tests/preload/%: private unrecorded += -fno-builtin
+$(B)/tests/preload/%.o: tests/preload/%.cc $(B)/flags
+	$(call unit_cxx)
+$(B)/tests/preload/%.so: tests/preload/%.c $(B)/flags
+	$(call say,SO)
+	$(Q)$(CC) $(cppflags) $(cflags) $(unrecorded) -fPIC -shared -MMD -MP -MF $(@:.so=.d) -MT $@ $< -o $@
+$(B)/tests/preload/probe: $(patsubst %.c,$(B)/%.o,$(wildcard tests/preload/probe*.c))
+$(B)/tests/preload/own_malloc: $(B)/tests/preload/own_malloc.o
+$(B)/tests/preload/probe_cxx: $(B)/tests/preload/probe_cxx.o
+$(filter-out %.so,$(of_probes)):
+	$(call say,LD)
+	$(Q)$(if $(filter %_cxx,$@),$(CXX),$(CC)) -pthread $(LDFLAGS) $(filter %.o,$^) -o $@ -ldl
 $(plants): $(B)/%.so: %.c $(B)/flags $(contracts)
 	$(call plugin)
 $(twins): $(B)/%-twin.so: %.c $(B)/flags $(contracts)
@@ -218,7 +262,8 @@ $(B)/flags: FORCE
 	@for p in $(missing); do echo "memkit-bench needs $$p, which pkg-config does not find: run scripts/setup" >&2; exit 1; done
 	@{ $(CC) --version | head -n 1; echo '$(subst ','\'',$(cppflags) $(cflags) $(model_flags))'; } | { $(call keep,$@); }
 $(B)/inputs: FORCE
-	@echo '$(harness) $(UNITS) $(LDFLAGS) $(libs)' | { $(call keep,$@); }
+	@echo '$(harness) $(UNITS) $(LDFLAGS) $(libs) $(foreach name,$(preload_names),$(call preload_objects,$(name)))' | { $(call keep,$@); }
 FORCE:
 .PHONY: all objects tests units so demo check check-all cross soak bench fuzz setup install uninstall clean help FORCE
--include $(patsubst %.o,%.d,$(harness) $(UNITS) $(SO_UNITS)) $(wildcard $(B)/tests/*.d $(B)/tests/*/*.d $(B)/tests/*/*/*.d)
+-include $(patsubst %.o,%.d,$(harness) $(UNITS) $(SO_UNITS)) $(wildcard $(B)/tests/*.d $(B)/tests/*/*.d $(B)/tests/*/*/*.d \
+  $(B)/pic/*/*.d $(B)/pic/*/*/*.d $(B)/bench/*.d $(B)/bench/*/*.d)

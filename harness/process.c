@@ -50,6 +50,17 @@ void mk_process_unguard(void) {
 
 /* ---- starting ------------------------------------------------------------------------------ */
 
+/* A library that is loaded late, as allocators among peers are, may want room beside the thread-local variables of
+ * the program. The loader keeps some free if it is told so before a process begins. */
+static void keep_room_for_libraries(void) {
+    const char *known = getenv("GLIBC_TUNABLES");
+    if (known && strstr(known, "glibc.rtld.optional_static_tls")) return;
+    const char *before = known && *known ? known : NULL;
+    char *all = mk_need_format("%s%sglibc.rtld.optional_static_tls=8192", before ? before : "", before ? ":" : "");
+    setenv("GLIBC_TUNABLES", all, 1);
+    free(all);
+}
+
 static int start(struct mk_process *p, struct mk_err *err) {
     int in[2], out[2], said[2];
     posix_spawn_file_actions_t files;
@@ -62,6 +73,7 @@ static int start(struct mk_process *p, struct mk_err *err) {
     if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(said, O_CLOEXEC)) {
         return mk_fail(err, "cannot make pipes for a worker: %s", strerror(errno));
     }
+    keep_room_for_libraries();
     posix_spawn_file_actions_init(&files);
     /* High numbers first: dup2 onto 3 and 4 must not close one of the pipes' own ends. */
     int high_in = fcntl(in[0], F_DUPFD_CLOEXEC, 64), high_out = fcntl(out[1], F_DUPFD_CLOEXEC, 64);

@@ -29,10 +29,14 @@ printf '/* needs: libfound | libfound-dev */\n/* map/found - a peer */\n' >impl/
 printf '/* needs: liblost | liblost-dev */\n/* map/lost - a peer */\n' >impl/peers/map/lost.c
 printf '/* needs: <lost.h> -llost | liblost-dev */\n/* map/header - a peer */\n' >impl/peers/map/header.c
 printf '/* needs: <vector> -lfound | libfound-dev */\n/* map/cxx - a peer */\n' >impl/peers/map/cxx.cc
+printf '/* needs: libfound.so.1 | libfound1 */\n/* map/loaded - a peer */\n' >impl/peers/map/loaded.c
+printf '/* needs: liblost.so.1 | liblost1 */\n/* map/not_loaded - a peer */\n' >impl/peers/map/not_loaded.c
+printf '#!/bin/sh\ncase $1 in -print-file-name=libfound*) echo "/lib/${1#*=}" ;; -print*) echo "${1#*=}" ;; *) exec cc "$@" ;; esac\n' \
+    >"$scratch/bin/a-cc"
 printf '#!/bin/sh\n[ "$2" = libfound ]\n' >"$scratch/bin/pkg-config"
 printf '#!/bin/sh\nexec grep -qxF "#include <vector>"\n' >"$scratch/bin/a-g++"
 chmod +x "$scratch/bin"/*
-export CXX=a-g++
+export CXX=a-g++ CC=a-cc
 PATH=$scratch/bin:$PATH
 
 # objects ARGUMENTS...: the objects, sorted, on one line.
@@ -51,7 +55,7 @@ rule() {
 }
 
 check 'units: default, each other part, each other value size; peers that are there' is "$(objects release)" \
-    'impl/hash/constant.o impl/hash/fold.o impl/hash/sip13.o impl/map/chain+hash/constant.o impl/map/chain+hash/sip13.o impl/map/chain+reclaim/leak.o impl/map/chain.o impl/map/chain@1024.o impl/map/chain@64.o impl/map/fat.o impl/map/fat@8.o impl/map/plain.o impl/peers/map/cxx.o impl/peers/map/found.o impl/reclaim/ebr.o impl/reclaim/leak.o '
+    'impl/hash/constant.o impl/hash/fold.o impl/hash/sip13.o impl/map/chain+hash/constant.o impl/map/chain+hash/sip13.o impl/map/chain+reclaim/leak.o impl/map/chain.o impl/map/chain@1024.o impl/map/chain@64.o impl/map/fat.o impl/map/fat@8.o impl/map/plain.o impl/peers/map/cxx.o impl/peers/map/found.o impl/peers/map/loaded.o impl/reclaim/ebr.o impl/reclaim/leak.o '
 file impl/hash/identity.c
 check 'units: few are two value sizes, and hashes by three functions' is "$(objects --few asan)" \
     'impl/hash/constant.o impl/hash/fold.o impl/hash/identity.o impl/hash/sip13.o impl/map/chain+hash/constant.o impl/map/chain+hash/sip13.o impl/map/chain+reclaim/leak.o impl/map/chain.o impl/map/chain@64.o impl/map/fat.o impl/map/fat@8.o impl/map/plain.o impl/reclaim/ebr.o impl/reclaim/leak.o '
@@ -64,13 +68,13 @@ lines() {
     "$units" "$@" | sed -n "s%^$variable += *%%p" | LC_ALL=C sort | tr '\n' ' '
 }
 check 'units: peers that are not there, and the package' is "$(lines MISSING_PEERS release)" \
-    'map/header=liblost-dev map/lost=liblost-dev '
+    'map/header=liblost-dev map/lost=liblost-dev map/not_loaded=liblost1 '
 check 'units: ... and without one where it is the flavour' is "$(lines MISSING_PEERS asan)" \
-    'map/cxx= map/found= map/header= map/lost= '
+    'map/cxx= map/found= map/header= map/loaded= map/lost= map/not_loaded= '
 check 'units: what peers are linked with' is "$(lines PEER_LIBS release)" \
     '$(shell pkg-config --libs libfound) -lfound -lstdc++ '
 check 'units: peers in C++ need its compiler' is "$(CXX=no-such-compiler lines MISSING_PEERS release)" \
-    'map/cxx=g++ map/header=liblost-dev map/lost=liblost-dev '
+    'map/cxx=g++ map/header=liblost-dev map/lost=liblost-dev map/not_loaded=liblost1 '
 object=impl/peers/map/cxx.o
 check 'units: peers in C++ are compiled as such' is "$(rule release)" '	$(call unit_cxx,)'
 object=impl/map/chain+hash/sip13.o

@@ -206,13 +206,21 @@ def reclaimers(bench, page):
                        + table(["reclaimer", "garbage", "peak, KiB"], rows))
 
 
-def maps(bench, page):
+def peers_missing(bench):
     missing = [name for name in PEERS if not bench.has(name)]
     if missing:
         print(f"bench: no figures beside {', '.join(missing)}: scripts/setup --peers, then make", file=sys.stderr)
-        return
-    maps_beside_peers(bench, page)
-    bytes_over_doubling(bench, page)
+    return bool(missing)
+
+
+def maps(bench, page):
+    if not peers_missing(bench):
+        maps_beside_peers(bench, page)
+
+
+def map_bytes(bench, page):
+    if not peers_missing(bench):
+        bytes_over_doubling(bench, page)
 
 
 def others(bench, page):
