@@ -547,6 +547,11 @@ void mk_memory_flush(struct mk_memory *memory, struct mk_thread *me) {
     pthread_mutex_unlock(&memory->lock);
 }
 
+void mk_memory_each(struct mk_memory *memory, void (*visit)(void *arg, const struct mk_impl *impl, void *self),
+                    void *arg) {
+    for (size_t i = 0; i < memory->stack.n; i++) visit(arg, memory->stack.at[i].impl, memory->stack.at[i].self);
+}
+
 /* (9) relaxed: see (1) */
 static uint64_t figure(_Atomic(uint64_t) *count) {
     return atomic_load_explicit(count, memory_order_relaxed);

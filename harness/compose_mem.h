@@ -72,6 +72,10 @@ void mk_memory_flush(struct mk_memory *memory, struct mk_thread *me);
  * written beside or after its time, or a wrong free. 0 where there are none. */
 uint64_t mk_memory_strays(struct mk_memory *memory);
 
+/* Calls visit for each allocator that mem.alloc stands on, from the inside out. */
+void mk_memory_each(struct mk_memory *memory, void (*visit)(void *arg, const struct mk_impl *impl, void *self),
+                    void *arg);
+
 /* Any thread; concurrent calls are in flight or not, each as a whole for each figure. */
 struct mk_memory_figures mk_memory_figures(struct mk_memory *memory);
 

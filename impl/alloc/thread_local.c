@@ -35,9 +35,10 @@
  *             operations that are tried have entered before.
  * Memory:     16 B steps up to 128 B, then 8 classes a doubling: at most 12.5% over. Chunks of 128 KiB, 4 KiB of it
  *             headers; spans are 1 to 8 units of 4 KiB and leave over an eighth at most. Above 32 KiB:
- *             max(64 B, align) more, from the parent each. 21 KiB a thread id that was ever used. A thread keeps at
- *             most 8 KiB a class in its magazine (none above 4 KiB), 8 KiB for each of 8 others whose blocks it
- *             has freed, and 64 KiB of empty spans; one chunk in 8 may be empty. What is beyond goes back to the
+ *             max(64 B, align) more, from the parent each, aligned as chunks are: the first unit of an aligned
+ *             128 KiB is where large blocks begin, and no small one. 31 KiB a thread id that was ever used. A thread
+ *             keeps at most 16 KiB a class in its magazine, or two blocks, 8 KiB for each of 8 others whose blocks it
+ *             has freed, and 256 KiB of empty spans; one chunk in 8 may be empty. What is beyond goes back to the
  *             chunk, and the chunk to the parent. flush gives all of this back.
  * Limits:     blocks that others free come back when their owner next runs out of that class, flushes or leaves: a
  *             thread that never allocates again keeps what others free of its own. Double and foreign frees pass
@@ -57,16 +58,17 @@
 #define TL_SPAN_BLOCKS MK_TUNE(256u, 2u) /* at most; so many of 16 bytes fit a unit */
 #define TL_WORDS MK_TUNE(4, 1)
 #define TL_ALL_FREE (UINT32_MAX >> (32 - TL_UNITS) & ~1u)
-#define TL_LOOKS 16u /* chunks that are searched before there is a new one */
-#define TL_MAGAZINE MK_TUNE(64u, 2u)
-#define TL_MAGAZINE_BYTES 8192u
-#define TL_SLOTS MK_TUNE(1216u, 48u) /* of all magazines, and one more */
-#define TL_MAGAZINE_BLOCK 4096u   /* larger ones lie in none */
+#define TL_LOOKS 4u /* at chunks that would do, for the best of them */
+#define TL_MAGAZINE MK_TUNE(128u, 2u)
+#define TL_MAGAZINE_BYTES 16384u
+#define TL_MAGAZINE_MIN 2u
+#define TL_SLOTS MK_TUNE(2400u, 48u) /* of all magazines, and some more */
+#define TL_MAGAZINE_BLOCK 4096u   /* spans of larger ones may have one alone */
 #define TL_BATCH MK_TUNE(32u, 2u) /* frees that are handed over at once, or so many bytes */
 #define TL_BATCH_BYTES 8192u
 #define TL_OUTS MK_TUNE(8u, 1u)   /* owners that a thread gathers for */
 #define TL_RING MK_TUNE(1024u, 2u)
-#define TL_EMPTY_UNITS MK_TUNE(16u, 0u) /* of empty spans that a thread keeps */
+#define TL_EMPTY_UNITS MK_TUNE(64u, 0u) /* of empty spans that a thread keeps */
 #define TL_SPARE_PART MK_TUNE(8u, UINT32_MAX) /* of the chunks, one in so many may be kept empty */
 #define TL_LARGE_BYTES 64u /* header of a large block, at least; it ends where the block begins */
 
@@ -94,7 +96,7 @@ MK_STATIC_ASSERT(TL_BATCH <= TL_RING, "a batch has to fit into an empty ring");
 
 struct tl_large {
     struct tl_large *next, *prev;
-    size_t bytes, offset; /* of all, and of the block in it */
+    size_t bytes, offset; /* of all, and of the block in it: below TL_UNIT_BYTES, or whole chunks */
 };
 MK_STATIC_ASSERT(sizeof(struct tl_large) <= TL_LARGE_BYTES, "the header has to fit");
 
@@ -106,7 +108,7 @@ struct tl_late {
 /* Indices of the heap's slots. */
 struct tl_magazine {
     uint32_t top;       /* behind the last block */
-    uint16_t from, end; /* equal: there is none */
+    uint16_t from, end;
 };
 
 struct tl_out {
@@ -135,7 +137,7 @@ struct tl_heap {
 struct tl_class {
     uint32_t bytes;
     uint32_t inverse; /* ceil(2^32 / bytes): division by multiplication, see tl_put */
-    uint32_t cap;     /* of a magazine; 0: there is none */
+    uint32_t cap;     /* of a magazine */
     uint32_t units;   /* of a span */
     uint32_t blocks;
 };
@@ -145,7 +147,8 @@ struct mk_alloc {
     uint32_t threads_max;
     struct tl_class class[TL_CLASSES];
     pthread_mutex_t lock; /* of all below, but heap[] */
-    struct tl_chunk *open, *closed, *spare; /* with some free spans, none, nothing else */
+    struct tl_chunk *open[TL_SPAN_UNITS]; /* with some free units: by the most in a row - 1, as far as spans go */
+    struct tl_chunk *closed, *spare;      /* with none, and with nothing else */
     uint32_t spares, chunks;
     struct tl_span *orphan[TL_CLASSES]; /* of nobody, some blocks free; those without are on no list */
     struct tl_large *large;
@@ -239,7 +242,11 @@ static void tl_unlink(struct tl_span **list, struct tl_span *span) {
 /* ---- chunks: all of this under the lock ---- */
 
 static struct tl_chunk **tl_list_of(struct mk_alloc *alloc, const struct tl_chunk *chunk) {
-    return !chunk->free ? &alloc->closed : chunk->free == TL_ALL_FREE ? &alloc->spare : &alloc->open;
+    uint32_t row = 0;
+    if (!chunk->free) return &alloc->closed;
+    if (chunk->free == TL_ALL_FREE) return &alloc->spare;
+    for (uint32_t starts = chunk->free; starts && row < TL_SPAN_UNITS; starts &= starts >> 1) row++;
+    return &alloc->open[row - 1];
 }
 
 static void tl_link_chunk(struct mk_alloc *alloc, struct tl_chunk *chunk) {
@@ -299,11 +306,15 @@ static uint32_t tl_bits(uint32_t from, uint32_t units) {
     return ((UINT32_C(1) << units) - 1) << from;
 }
 
-/* Returns, of the first open chunks that have room, the one with the least: others may then become empty. */
+/* Returns an open chunk that has so many free units in a row, or NULL: of those with the shortest rows that will do,
+ * and of the first of these, the one with the least free: others may then become empty. */
 static struct tl_chunk *tl_fullest_chunk(const struct mk_alloc *alloc, uint32_t units) {
-    struct tl_chunk *fullest = NULL, *chunk = alloc->open;
-    for (uint32_t looks = 0; chunk && looks < TL_LOOKS; chunk = chunk->next, looks++) {
-        if ((!fullest || chunk->frees < fullest->frees) && tl_run(chunk, units)) fullest = chunk;
+    uint32_t row = units - 1, looks = 0;
+    while (row < TL_SPAN_UNITS && !alloc->open[row]) row++;
+    if (row == TL_SPAN_UNITS) return NULL;
+    struct tl_chunk *fullest = alloc->open[row];
+    for (struct tl_chunk *chunk = fullest->next; chunk && looks < TL_LOOKS; chunk = chunk->next, looks++) {
+        if (chunk->frees < fullest->frees) fullest = chunk;
     }
     return fullest;
 }
@@ -586,12 +597,11 @@ static void tl_collect(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_t
 
 /* ---- the paths beside the fast ones ---- */
 
-/* Fills the empty magazine by half, lower addresses to be handed out first; where there is none, by one that goes out
- * at once. */
+/* Fills the empty magazine by half, lower addresses to be handed out first. */
 static void tl_fill(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me, uint32_t class) {
     struct tl_magazine *magazine = &heap->magazine[class];
     void **slot = heap->slot + magazine->from;
-    uint32_t want = magazine->end - magazine->from > 1 ? (magazine->end - magazine->from) / 2u : 1, left = want;
+    uint32_t want = (magazine->end - magazine->from) / 2u, left = want;
     size_t bytes = alloc->class[class].bytes;
     while (left) {
         struct tl_span *span = heap->partial[class];
@@ -626,11 +636,7 @@ static MK_NOINLINE void tl_spill(struct mk_alloc *alloc, struct tl_heap *heap, s
     for (uint32_t i = 0; i < n; i++) tl_put(alloc, heap, slot[i]);
     memmove(slot, slot + n, (full - n) * sizeof *slot);
     magazine->top -= n;
-    if (full) {
-        heap->slot[magazine->top++] = block;
-    } else {
-        tl_put(alloc, heap, block);
-    }
+    heap->slot[magazine->top++] = block;
     tl_trim(alloc, heap, me, TL_EMPTY_UNITS);
 }
 
@@ -657,8 +663,23 @@ static void tl_free_alone(struct mk_alloc *alloc, void *block) {
 
 /* ---- large blocks ---- */
 
-static struct tl_large *tl_large_of(void *block) {
+static struct tl_large *tl_large_of(const void *block) {
     return (struct tl_large *)block - 1;
+}
+
+/* Tells by the address: small blocks lie in no first unit. */
+MK_INLINE bool tl_is_large(const void *block) {
+    return !tl_unit_of(block);
+}
+
+static size_t tl_large_offset(size_t align) {
+    if (align >= TL_UNIT_BYTES) return align > TL_CHUNK_BYTES ? align : TL_CHUNK_BYTES;
+    return align > TL_LARGE_BYTES ? align : TL_LARGE_BYTES;
+}
+
+/* What the parent is asked for. */
+static size_t tl_large_align(size_t offset) {
+    return offset > TL_CHUNK_BYTES ? offset : TL_CHUNK_BYTES;
 }
 
 static void tl_link_large(struct mk_alloc *alloc, struct tl_large *large) {
@@ -684,10 +705,10 @@ static void tl_unlink_large(struct mk_alloc *alloc, struct tl_large *large) {
 }
 
 static void *tl_alloc_large(struct mk_alloc *alloc, struct mk_thread *me, size_t bytes, size_t align, bool zeroed) {
-    size_t offset = align > TL_LARGE_BYTES ? align : TL_LARGE_BYTES;
-    if (bytes > SIZE_MAX / 2) return NULL;
-    unsigned char *base = zeroed ? mk_mem_zalloc(alloc->parent, me, offset + bytes, offset)
-                                 : mk_mem_alloc(alloc->parent, me, offset + bytes, offset);
+    size_t offset = tl_large_offset(align), base_align = tl_large_align(offset);
+    if (bytes > SIZE_MAX / 2 || offset > SIZE_MAX / 4) return NULL;
+    unsigned char *base = zeroed ? mk_mem_zalloc(alloc->parent, me, offset + bytes, base_align)
+                                 : mk_mem_alloc(alloc->parent, me, offset + bytes, base_align);
     if (!base) return NULL;
     struct tl_large *large = tl_large_of(base + offset);
     large->bytes = offset + bytes;
@@ -698,7 +719,7 @@ static void *tl_alloc_large(struct mk_alloc *alloc, struct mk_thread *me, size_t
 
 static void tl_drop_large(struct mk_alloc *alloc, struct mk_thread *me, struct tl_large *large) {
     unsigned char *base = (unsigned char *)(large + 1) - large->offset;
-    mk_mem_free(alloc->parent, me, base, large->bytes, large->offset);
+    mk_mem_free(alloc->parent, me, base, large->bytes, tl_large_align(large->offset));
 }
 
 static void tl_free_large(struct mk_alloc *alloc, struct mk_thread *me, void *block) {
@@ -710,11 +731,11 @@ static void tl_free_large(struct mk_alloc *alloc, struct mk_thread *me, void *bl
 /* In place wherever the parent can. */
 static void *tl_resize_large(struct mk_alloc *alloc, struct mk_thread *me, void *block, size_t bytes) {
     struct tl_large *large = tl_large_of(block);
-    size_t offset = large->offset, old_bytes = large->bytes;
+    size_t offset = large->offset, align = tl_large_align(offset), old_bytes = large->bytes;
     if (bytes > SIZE_MAX / 2) return NULL;
     unsigned char *base = (unsigned char *)block - offset;
     tl_unlink_large(alloc, large);
-    unsigned char *moved = mk_mem_resize(alloc->parent, me, base, old_bytes, offset, offset + bytes, offset);
+    unsigned char *moved = mk_mem_resize(alloc->parent, me, base, old_bytes, align, offset + bytes, align);
     large = tl_large_of((moved ? moved : base) + offset);
     large->bytes = moved ? offset + bytes : old_bytes;
     tl_link_large(alloc, large);
@@ -932,7 +953,7 @@ static void tl_destroy(struct mk_alloc *alloc) {
         next = large->next;
         tl_drop_large(alloc, NULL, large);
     }
-    tl_drop_chunks(alloc, alloc->open);
+    for (uint32_t row = 0; row < TL_SPAN_UNITS; row++) tl_drop_chunks(alloc, alloc->open[row]);
     tl_drop_chunks(alloc, alloc->closed);
     tl_drop_chunks(alloc, alloc->spare);
     for (uint32_t id = 0; id < alloc->threads_max; id++) {
@@ -962,7 +983,8 @@ static void tl_make_class(struct tl_class *class, uint32_t bytes) {
     class->units = tl_units_of(bytes);
     class->blocks = (uint32_t)(class->units * TL_UNIT_BYTES / bytes);
     if (class->blocks > TL_SPAN_BLOCKS) class->blocks = TL_SPAN_BLOCKS;
-    class->cap = bytes > TL_MAGAZINE_BLOCK ? 0 : TL_MAGAZINE_BYTES / bytes;
+    class->cap = TL_MAGAZINE_BYTES / bytes;
+    if (class->cap < TL_MAGAZINE_MIN) class->cap = TL_MAGAZINE_MIN;
     if (class->cap > TL_MAGAZINE) class->cap = TL_MAGAZINE;
 }
 
@@ -980,19 +1002,20 @@ static int tl_create(struct mk_alloc **out, struct mk_mem *parent, const struct 
 
 /* ---- what can be asked ---- */
 
-/* A block may be large for its alignment alone; then it lies where few small ones do. */
-static bool tl_is_large(struct mk_alloc *alloc, void *block, size_t bytes) {
-    if (bytes > TL_SMALL_MAX) return true;
-    if ((uintptr_t)block % (2 * TL_SMALL_ALIGN)) return false;
-    pthread_mutex_lock(&alloc->lock);
-    const struct tl_large *large = alloc->large;
-    while (large && (const void *)((const unsigned char *)large + sizeof *large) != block) large = large->next;
-    pthread_mutex_unlock(&alloc->lock);
-    return large != NULL;
+/* What the block has room for; a large one of few bytes is told by its alignment. */
+static void tl_find(struct mk_alloc *alloc, const void *block, size_t *bytes, size_t *align) {
+    if (tl_is_large(block)) {
+        *bytes = tl_large_of(block)->bytes - tl_large_of(block)->offset;
+        *align = tl_large_of(block)->offset;
+    } else {
+        *bytes = alloc->class[tl_class(tl_info_of(block))].bytes;
+        *align = 1;
+    }
 }
 
 static size_t tl_footprint(struct mk_alloc *alloc, void *block, size_t bytes) {
-    if (tl_is_large(alloc, block, bytes)) return tl_large_of(block)->bytes;
+    (void)bytes;
+    if (tl_is_large(block)) return tl_large_of(block)->bytes;
     return alloc->class[tl_class(tl_info_of(block))].bytes;
 }
 
@@ -1002,8 +1025,9 @@ static size_t tl_usable(struct mk_alloc *alloc, void *block, size_t bytes) {
     (void)alloc, (void)block;
     return bytes;
 #else
-    if (tl_is_large(alloc, block, bytes)) return tl_large_of(block)->bytes - tl_large_of(block)->offset;
-    return alloc->class[tl_class(tl_info_of(block))].bytes;
+    size_t align;
+    tl_find(alloc, block, &bytes, &align);
+    return bytes;
 #endif
 }
 
@@ -1020,6 +1044,12 @@ static uint64_t tl_used(const struct tl_chunk *chunk, uint64_t *spans) {
     return used;
 }
 
+static uint64_t tl_used_all(const struct mk_alloc *alloc, uint64_t *spans) {
+    uint64_t used = tl_used(alloc->closed, spans);
+    for (uint32_t row = 0; row < TL_SPAN_UNITS; row++) used += tl_used(alloc->open[row], spans);
+    return used;
+}
+
 /* Free blocks that lie in a heap, or on their way to it. */
 static uint64_t tl_kept(struct tl_heap *heap) {
     uint64_t kept = heap->late_n;
@@ -1032,7 +1062,7 @@ static uint64_t tl_kept(struct tl_heap *heap) {
 }
 
 static uint64_t tl_count(struct mk_alloc *alloc) {
-    uint64_t spans = 0, count = alloc->larges + tl_used(alloc->open, &spans) + tl_used(alloc->closed, &spans);
+    uint64_t spans = 0, count = alloc->larges + tl_used_all(alloc, &spans);
     for (uint32_t id = 0; id < alloc->threads_max; id++) {
         /* (27) relaxed: nobody is inside */
         struct tl_heap *heap = atomic_load_explicit(&alloc->heap[id], memory_order_relaxed);
@@ -1042,7 +1072,7 @@ static uint64_t tl_count(struct mk_alloc *alloc) {
 }
 
 static size_t tl_stats(struct mk_alloc *alloc, struct mk_stat *out, size_t room) {
-    uint64_t spans = 0, used = tl_used(alloc->open, &spans) + tl_used(alloc->closed, &spans);
+    uint64_t spans = 0, used = tl_used_all(alloc, &spans);
     const struct mk_stat stats[] = {{"spans", spans}, {"blocks_out", used}, {"large_blocks", alloc->larges}};
     size_t n = sizeof stats / sizeof *stats;
     memcpy(out, stats, (room < n ? room : n) * sizeof *stats);
@@ -1054,4 +1084,4 @@ MK_ALLOC(thread_local, .summary = "size classes, spans of a thread's own, remote
          .progress = {.alloc = MK_BLOCKING, .free = MK_BLOCKING}, .create = tl_create, .destroy = tl_destroy,
          .thread_enter = tl_thread_enter, .thread_exit = tl_thread_exit, .flush = tl_flush, .stats = tl_stats,
          .alloc = tl_alloc, .free = tl_free, .zalloc = tl_zalloc, .resize = tl_resize, .usable = tl_usable,
-         .footprint = tl_footprint, .count = tl_count);
+         .footprint = tl_footprint, .count = tl_count, .find = tl_find);
