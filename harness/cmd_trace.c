@@ -1,9 +1,10 @@
-/* cmd_trace.c - `trace`: looks into traces of operations, and makes them of CSV files. */
+/* cmd_trace.c - `trace`: looks into traces of operations and of allocations, and makes the former of CSV files. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "alloctrace.h"
 #include "commands.h"
 #include "json.h"
 #include "optrace.h"
@@ -15,6 +16,7 @@
 
 static const char help[] =
     "usage: memkit-bench trace info FILE [--json] [--partial]\n"
+    "       memkit-bench trace verify FILE [--repair -o FILE]\n"
     "       memkit-bench trace import FILE.csv -o FILE.optrace\n"
     "       memkit-bench trace export FILE [-o FILE.csv] [--partial]\n"
     "\n"
@@ -26,14 +28,21 @@ static const char help[] =
     "  2. look     memkit-bench trace info FILE\n"
     "  3. replay   a workload file with \"trace\": \"FILE\" in place of \"ops\" and \"keys\"\n"
     "\n"
-    "  info        what is in it: operations, keys, sizes, threads, how skewed, where it comes from\n"
+    "A trace of allocations is what `memkit-bench record` makes of a program; info, verify and export take both.\n"
+    "\n"
+    "  info        what is in it: operations, keys, sizes, threads, how skewed, where it comes from; of\n"
+    "              allocations sizes, lifetimes, what is live, what crosses threads\n"
+    "  verify      checks every byte; of allocations, that each free matches one, and that nothing is missing\n"
     "  import      makes a trace of a CSV file. Its first line names the columns: op and key, and, where they are\n"
     "              there, size, thread and time_ns. Keys are whole numbers, decimal or 0x; other texts are hashed\n"
     "              to 64 bits. Without time_ns the order of the rows is that of time. FILE - is standard input\n"
-    "  export      the reverse: op,key,size,thread,time_ns\n"
+    "  export      the reverse: op,key,size,thread,time_ns; of allocations order,time_ns,thread,event,taken,\n"
+    "              given,size,align, with objects as L3 (slot 3 of the thread) or X7 (freed by another thread)\n"
     "\n"
     "  -o FILE     where to; - is standard output\n"
     "  --partial   of a file that was cut off or damaged, what is whole\n"
+    "  --repair    of allocations: write a copy that takes what is missing as it is, and leaves frees out that\n"
+    "              match nothing\n"
     "  --json      for programs\n"
     "  --help      this text\n"
     "\n"
@@ -51,12 +60,17 @@ static const char help[] =
 
 struct trace {
     const char *command, *in, *out;
-    bool json, partial;
+    bool json, partial, repair;
 };
 
 static int fail(const char *path, const struct mk_err *err, int status) {
     fprintf(stderr, "memkit-bench trace: %s%s%s\n", path ? path : "", path ? ": " : "", err->text);
     return status;
+}
+
+static int misused(const char *what, const char *word) {
+    fprintf(stderr, "memkit-bench trace: %s%s (see --help)\n", what, word);
+    return MK_EXIT_USAGE;
 }
 
 /* ---- info ---------------------------------------------------------------------------------- */
@@ -233,6 +247,7 @@ static void write_info(const char *path, const struct look *look, struct mk_text
 }
 
 static int show_info(const struct trace *trace) {
+    if (mk_alloctrace_is(trace->in)) return mk_trace_info_of_allocations(trace->in, trace->json, trace->partial);
     struct look look = {.of_thread = mk_need(MK_RECORD_THREADS_MAX, sizeof(uint64_t))};
     struct mk_text text = {0};
     struct mk_err err;
@@ -248,6 +263,20 @@ static int show_info(const struct trace *trace) {
     mk_optrace_keys_free(&look.keys);
     mk_optrace_info_free(&look.info);
     free(look.of_thread);
+    return status;
+}
+
+static int verify(const struct trace *trace) {
+    struct mk_optrace_info info;
+    struct mk_err err;
+    int status = MK_EXIT_FINE;
+    if (!trace->repair && trace->out) return misused("-o is for verify --repair", "");
+    if (trace->repair && !trace->out) return misused("where to? give -o FILE to verify --repair", "");
+    if (mk_alloctrace_is(trace->in)) return mk_trace_verify_allocations(trace->in, trace->out);
+    if (trace->repair) return misused("--repair is for traces of allocations, and not for ", trace->in);
+    if (mk_optrace_read(trace->in, false, NULL, NULL, &info, &err)) status = fail(trace->in, &err, MK_EXIT_USAGE);
+    else printf("%s: ok%s\n", trace->in, info.dropped ? ", but operations were dropped while it was recorded" : "");
+    mk_optrace_info_free(&info);
     return status;
 }
 
@@ -282,6 +311,7 @@ static int import_csv(const struct trace *trace) {
 }
 
 static int export_csv(const struct trace *trace) {
+    if (mk_alloctrace_is(trace->in)) return mk_trace_export_allocations(trace->in, trace->out, trace->partial);
     struct mk_optrace_info info;
     struct mk_text csv = {0};
     struct mk_err err;
@@ -300,19 +330,15 @@ static int export_csv(const struct trace *trace) {
 
 /* ---- the command line ---------------------------------------------------------------------- */
 
-static int misused(const char *what, const char *word) {
-    fprintf(stderr, "memkit-bench trace: %s%s (see --help)\n", what, word);
-    return MK_EXIT_USAGE;
-}
-
 static const struct {
     const char *name;
     int (*run)(const struct trace *trace);
-    bool out, json, partial;
+    bool out, json, partial, repair;
 } commands[] = {
-    {"info", show_info, false, true, true},
-    {"import", import_csv, true, false, false},
-    {"export", export_csv, true, false, true},
+    {"info", show_info, false, true, true, false},
+    {"verify", verify, true, false, false, true},
+    {"import", import_csv, true, false, false, false},
+    {"export", export_csv, true, false, true, false},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
@@ -322,17 +348,19 @@ static int run(const struct trace *trace) {
         if (trace->out && !commands[i].out) return misused("-o is not for ", trace->command);
         if (trace->json && !commands[i].json) return misused("--json is not for ", trace->command);
         if (trace->partial && !commands[i].partial) return misused("--partial is not for ", trace->command);
+        if (trace->repair && !commands[i].repair) return misused("--repair is not for ", trace->command);
         if (!trace->in) return misused("which file? give one to ", trace->command);
         if (commands[i].run == import_csv && !trace->out)
             return misused("where to? give -o FILE to ", trace->command);
         return commands[i].run(trace);
     }
-    return misused("give info, import or export, not ", trace->command);
+    return misused("give info, verify, import or export, not ", trace->command);
 }
 
 int mk_cmd_trace(int argc, char **argv) {
     static const struct option options[] = {{"json", no_argument, NULL, 'j'},
                                             {"partial", no_argument, NULL, 'p'},
+                                            {"repair", no_argument, NULL, 'r'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     struct trace trace = {0};
@@ -343,12 +371,13 @@ int mk_cmd_trace(int argc, char **argv) {
         case 'o': trace.out = optarg; break;
         case 'j': trace.json = true; break;
         case 'p': trace.partial = true; break;
+        case 'r': trace.repair = true; break;
         case 'h': fputs(help, stdout); return MK_EXIT_FINE;
         case ':': return misused("a value is missing after ", argv[optind - 1]);
         default: return misused("no option ", argv[optind - 1]);
         }
     }
-    if (optind == argc) return misused("what is to be done: info, import or export?", "");
+    if (optind == argc) return misused("what is to be done: info, verify, import or export?", "");
     trace.command = argv[optind];
     if (argc - optind > 2) return misused("one file at a time, not also ", argv[optind + 2]);
     if (argc - optind == 2) trace.in = argv[optind + 1];

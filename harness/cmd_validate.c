@@ -1,5 +1,6 @@
 /* cmd_validate.c - `memkit-bench validate`: checks workload, result and stress files without running anything;
  * prints their schema and their page of reference. */
+#include "alloctrace.h"
 #include "commands.h"
 #include "json.h"
 #include "optrace.h"
@@ -114,6 +115,7 @@ static int validate_trace(const char *path) {
 static int validate(const char *path) {
     struct mk_json *doc;
     struct mk_text report = {0};
+    if (mk_alloctrace_is(path)) return mk_trace_verify_allocations(path, NULL);
     if (mk_optrace_is(path)) return validate_trace(path);
     if (!mk_json_read_file(path, RESULT_BYTES_MAX, &doc)) check_document(doc);
     int failed = mk_json_errors(doc) ? -1 : 0;

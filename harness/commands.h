@@ -2,6 +2,8 @@
 #ifndef MK_COMMANDS_H
 #define MK_COMMANDS_H
 
+#include <stdbool.h>
+
 /* Exit statuses (docs/guide.md): several causes give the first of 128+n, 2, 4, 6, 3, 1, 5. */
 enum mk_exit {
     MK_EXIT_FINE = 0,
@@ -21,7 +23,13 @@ int mk_cmd_orders(int argc, char **argv);
 int mk_cmd_list(int argc, char **argv);
 int mk_cmd_merge(int argc, char **argv);
 int mk_cmd_trace(int argc, char **argv);
+int mk_cmd_record(int argc, char **argv);
 int mk_cmd_doctor(int argc, char **argv);
 int mk_cmd_model_build(int argc, char **argv);
+
+/* Parts of `trace`, for traces of allocations. repair: where the repaired copy goes, NULL: nowhere. */
+int mk_trace_info_of_allocations(const char *path, bool json, bool partial);
+int mk_trace_verify_allocations(const char *path, const char *repair);
+int mk_trace_export_allocations(const char *path, const char *to, bool partial);
 
 #endif

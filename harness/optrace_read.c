@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "record.h"
+#include "trace_bytes.h"
 
 const struct mk_optrace_op mk_optrace_ops[MK_RECORD_OPS] = {
     [MK_RECORD_THREAD_START] = {"thread_start", false},
@@ -75,26 +76,12 @@ static void mix(struct reader *r, const unsigned char *bytes) {
 
 /* ---- the head ------------------------------------------------------------------------------ */
 
-/* Takes the lines "name: text" apart. Returns 0, or -1 where one is none. */
-static int take_text(struct mk_optrace_info *info, char *text) {
-    struct {
-        const char *name;
-        char **to;
-    } known[] = {
-        {"program", &info->program}, {"date", &info->date}, {"clock", &info->clock}, {"machine", &info->machine}};
-    for (char *line; (line = strsep(&text, "\n")) && text;) {
-        char *value = strstr(line, ": ");
-        if (!value) return -1;
-        *value = '\0';
-        for (size_t i = 0; i < 4; i++) {
-            if (strcmp(known[i].name, line) == 0 && !*known[i].to) *known[i].to = mk_need_text(value + 2);
-        }
-    }
-    return 0;
-}
-
 static int read_head(struct reader *r) {
-    unsigned char head[MK_RECORD_HEAD_BYTES + MK_RECORD_TEXT_MAX + 1];
+    struct mk_optrace_info *info = r->info;
+    const struct mk_trace_line known[] = {
+        {"program", &info->program}, {"date", &info->date}, {"clock", &info->clock}, {"machine", &info->machine}};
+    unsigned char head[MK_RECORD_HEAD_BYTES + MK_RECORD_TEXT_MAX];
+    uint64_t where;
     static const char none[] = "this is no trace of operations (memkit.optrace/1)";
     static const char make[] = "impl/record.h records one, `memkit-bench trace import` makes one of a CSV file";
     size_t got = fread(head, 1, MK_RECORD_MAGIC_BYTES, r->in);
@@ -111,43 +98,15 @@ static int read_head(struct reader *r) {
     if (got < MK_RECORD_MAGIC_BYTES) return wrong(r, got, "the file ends in its first line", CUT);
     if (need(r, head + MK_RECORD_MAGIC_BYTES, MK_RECORD_HEAD_BYTES - MK_RECORD_MAGIC_BYTES, "in its head"))
         return -1;
-    uint32_t n = mk_record_get32(head + 16);
-    if (n > MK_RECORD_TEXT_MAX || mk_record_get32(head + 20))
-        return wrong(r, 16, "a length that cannot be", DAMAGED);
-    if (need(r, head + MK_RECORD_HEAD_BYTES, n, "in its head")) return -1;
-    if (mk_record_checksum(mk_record_checksum(0, head, 24), head + MK_RECORD_HEAD_BYTES, n) !=
-        mk_record_get64(head + 24)) {
-        return wrong(r, 24, "the checksum of the head is wrong", DAMAGED);
-    }
-    char *text = (char *)head + MK_RECORD_HEAD_BYTES;
-    text[n] = '\0';
-    for (uint32_t i = 0; i < n; i++) {
-        if ((text[i] < 0x20 && text[i] != '\n') || text[i] > 0x7e) {
-            return wrong(r, MK_RECORD_HEAD_BYTES + i, "a character in the head that does not belong there",
-                         DAMAGED);
-        }
-    }
+    int64_t n = mk_trace_text_bytes(head);
+    if (n > 0 && need(r, head + MK_RECORD_HEAD_BYTES, (size_t)n, "in its head")) return -1;
+    const char *why = mk_trace_take_head(head, known, sizeof known / sizeof *known, &where);
+    if (why) return wrong(r, where, why, DAMAGED);
     mix(r, head + 24);
-    if ((n && text[n - 1] != '\n') || take_text(r->info, text)) {
-        return wrong(r, MK_RECORD_HEAD_BYTES, "a line of the head is not \"name: text\"", DAMAGED);
-    }
     return 0;
 }
 
 /* ---- blocks -------------------------------------------------------------------------------- */
-
-/* Reads a number. Returns what comes behind it, or NULL: the payload ends in it, or it has more than 64 bits, or
- * more bytes than it needs. */
-static const unsigned char *take_number(const unsigned char *at, const unsigned char *end, uint64_t *out) {
-    *out = 0;
-    for (unsigned shift = 0; at < end && shift < 70; shift += 7) {
-        unsigned char byte = *at++;
-        if (shift == 63 && byte > 1) return NULL;
-        *out |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) return byte || !shift ? at : NULL;
-    }
-    return NULL;
-}
 
 /* Takes one record. Returns what comes behind it, or NULL with *why set. */
 static const unsigned char *take_record(const unsigned char *at, const unsigned char *end,
@@ -160,10 +119,10 @@ static const unsigned char *take_record(const unsigned char *at, const unsigned 
         *why = "an operation that this memkit-bench does not know";
         return NULL;
     }
-    if (first & MK_RECORD_HAS_KEY && !(at = take_number(at, end, &record->key))) return NULL;
-    if (first & MK_RECORD_HAS_SIZE && !(at = take_number(at, end, &record->size))) return NULL;
+    if (first & MK_RECORD_HAS_KEY && !(at = mk_trace_take_number(at, end, &record->key))) return NULL;
+    if (first & MK_RECORD_HAS_SIZE && !(at = mk_trace_take_number(at, end, &record->size))) return NULL;
     if ((first & MK_RECORD_HAS_KEY && !record->key) || (first & MK_RECORD_HAS_SIZE && !record->size)) return NULL;
-    return take_number(at, end, delta);
+    return mk_trace_take_number(at, end, delta);
 }
 
 /* Follows starts and ends. Returns what is wrong, or NULL. */

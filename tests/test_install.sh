@@ -10,13 +10,22 @@ bench=$BUILD/memkit-bench
 check 'make install' make install PREFIX="$to"
 for file in bin/memkit-bench include/memkit/mk.h include/memkit/map.h include/memkit/hash/fold.c \
     share/man/man1/memkit-bench.1 share/bash-completion/completions/memkit-bench \
-    include/memkit/record.h share/memkit-bench/workloads/traces/lru.optrace share/memkit-bench/workloads/quickstart.json share/memkit-bench/scripts/plot.py lib/pkgconfig/memkit.pc; do
+    include/memkit/record.h lib/libmemkit.so lib/libmemkit-trace.so share/memkit-bench/workloads/traces/lru.optrace share/memkit-bench/workloads/quickstart.json share/memkit-bench/scripts/plot.py lib/pkgconfig/memkit.pc; do
     check "installed: $file" test -s "$to/$file"
 done
 runs() {
     "$to/bin/memkit-bench" --version | grep -F "$(cat VERSION)"
 }
 check 'installed: it runs' runs
+records() {
+    "$to/bin/memkit-bench" record -o "$scratch/t.trace" -- "$(command -v sort)" VERSION &&
+        "$to/bin/memkit-bench" trace verify "$scratch/t.trace"
+}
+check 'installed: it finds the recorder' records
+preloads() {
+    LD_PRELOAD=$to/lib/libmemkit.so MEMKIT_STATS=1 sort VERSION 2>&1 | grep 'memkit: sort .*alloc/thread_local'
+}
+check 'installed: a malloc to run programs under' preloads
 no_trace() {
     if grep -rlF "$PWD" "$to"; then return 1; fi
 }
@@ -46,6 +55,7 @@ if command -v bash >/dev/null; then
     check 'completion: commands' completes validate val
     check 'completion: options of a command' completes --topology plan --top
     check 'completion: what to do with a trace' completes import trace im
+    check 'completion: traces are verified, too' completes verify trace ve
     check 'completion: identities' completes map/mutex run x.json --impl map/mu
 else
     skip 'completion' 'bash is not installed'
