@@ -116,6 +116,7 @@ static enum mk_ops_role role_of(const struct mk_op_desc *desc) {
     if (desc->code == MK_ALLOC_FREE) return MK_ROLE_REPLACE;
     if (desc->code == MK_ALLOC_RESIZE) return MK_ROLE_RESIZE;
     if (desc->code == MK_ALLOC_TAKE) return MK_ROLE_TAKE;
+    if (desc->second == MK_ALLOC_REWIND) return MK_ROLE_FRAME;
     return desc->second == MK_ALLOC_GIVE ? MK_ROLE_GIVE : MK_ROLE_BUILD;
 }
 
@@ -150,15 +151,25 @@ static int init_types(struct mk_ops *ops, const struct mk_script *script, struct
     return 0;
 }
 
-static int init_blocks(struct mk_ops *ops, const struct mk_blocks_config *cfg, struct mk_err *err) {
+/* Returns the operation that fills slots itself and empties many at once, or NULL. */
+static const struct mk_ops_type *find_filling(const struct mk_ops *ops) {
     const struct mk_ops_type *build = find_role(ops, MK_ROLE_BUILD);
-    bool needs_live = build || find_role(ops, MK_ROLE_REPLACE) || find_role(ops, MK_ROLE_RESIZE);
-    if (build && ops->types > 1) {
-        return mk_fail(err, "%s drops all blocks when its slots are full: give it a group or phase of its own",
-                       build->desc->name);
+    return build ? build : find_role(ops, MK_ROLE_FRAME);
+}
+
+static int init_blocks(struct mk_ops *ops, const struct mk_blocks_config *cfg, struct mk_err *err) {
+    const struct mk_ops_type *filling = find_filling(ops);
+    bool needs_live = filling || find_role(ops, MK_ROLE_REPLACE) || find_role(ops, MK_ROLE_RESIZE);
+    uint64_t live_max = find_role(ops, MK_ROLE_FRAME) ? MK_SCOPE_SLOTS_MAX - 1 : MK_SLOT_MASK - 2;
+    if (filling && ops->types > 1) {
+        return mk_fail(err, "%s drops many blocks at once: give it a group or phase of its own", filling->desc->name);
     }
-    if ((needs_live && cfg->live == 0) || cfg->live > MK_SLOT_MASK - 2) {
-        return mk_fail(err, "%" PRIu64 " live blocks a thread: give 1 to 2^30 - 3", cfg->live);
+    if ((needs_live && cfg->live == 0) || cfg->live > live_max) {
+        return mk_fail(err, "%" PRIu64 " live blocks a thread: give 1 to %" PRIu64, cfg->live, live_max);
+    }
+    if (cfg->live < 2 && find_role(ops, MK_ROLE_FRAME)) {
+        return mk_fail(err, "%" PRIu64 " live blocks a thread leave %s no room for a scope: give 2 or more", cfg->live,
+                       filling->desc->name);
     }
     if ((unsigned)cfg->pattern >= MK_BLOCK_PATTERNS) return mk_fail(err, "unknown pattern %d", (int)cfg->pattern);
     ops->live = cfg->live;
@@ -237,10 +248,38 @@ static uint64_t pattern_slot(struct mk_ops_stream *stream) {
     return mk_perm_at(&stream->lap, place);
 }
 
+/* Into the next slot. With no scope open, one is opened before it; else behind every 16th block or so another one is
+ * opened, or the innermost closed, as it is when no slot is left. Returns how many words: 1 or 2. */
+static unsigned frame_words(struct mk_ops_stream *stream, uint64_t word[2]) {
+    const struct mk_ops *ops = stream->ops;
+    uint64_t slot = stream->next_slot++;
+    uint64_t alloc = MK_PACK_BLOCK(MK_ALLOC_ALLOC, slot, draw_size(&ops->sizes, &stream->rng));
+    uint64_t chance = mk_rng_below(&stream->rng, 32);
+    bool is_full = stream->next_slot == ops->live;
+    word[0] = alloc;
+    if (!stream->scopes) {
+        stream->scope[stream->scopes++] = (uint32_t)slot;
+        word[0] = MK_PACK_BLOCK(MK_ALLOC_MARK, slot, 0);
+        word[1] = alloc;
+        return 2;
+    }
+    if (is_full || chance == 0) {
+        uint32_t scope = --stream->scopes, first = stream->scope[scope];
+        word[1] = MK_PACK_BLOCK(MK_ALLOC_REWIND, first, MK_SCOPE_END(stream->next_slot, scope));
+        stream->next_slot = first;
+        return 2;
+    }
+    if (chance > 1 || stream->scopes == MK_SCOPES) return 1;
+    word[1] = MK_PACK_BLOCK(MK_ALLOC_MARK, stream->next_slot, stream->scopes);
+    stream->scope[stream->scopes++] = (uint32_t)stream->next_slot;
+    return 2;
+}
+
 /* Writes the words of one operation on blocks. Returns how many: 1 or 2. */
 static unsigned block_words(struct mk_ops_stream *stream, const struct mk_ops_type *type, uint64_t word[2]) {
     const struct mk_ops *ops = stream->ops;
     uint64_t slot = ops->live, bytes = 0;
+    if (type->role == MK_ROLE_FRAME) return frame_words(stream, word);
     switch (type->role) {
     case MK_ROLE_REPLACE: slot = pattern_slot(stream); break;
     case MK_ROLE_RESIZE: slot = mk_rng_below(&stream->rng, ops->live); break;
@@ -349,7 +388,7 @@ void mk_prefill_keys(const struct mk_keys *keys, const struct mk_op_desc *ops, d
 }
 
 uint64_t mk_prefill_blocks_count(const struct mk_ops *ops) {
-    return find_role(ops, MK_ROLE_BUILD) ? 0 : ops->live;
+    return find_filling(ops) ? 0 : ops->live;
 }
 
 void mk_prefill_blocks(const struct mk_ops *ops, enum mk_prefill_order order, uint64_t seed, uint64_t *words) {

@@ -12,7 +12,7 @@
 #ifndef MK_OPS_H
 #define MK_OPS_H
 
-#include "../impl/mk.h"
+#include "../impl/alloc.h" /* scopes of blocks */
 #include "keys.h"
 #include "rng.h"
 
@@ -75,6 +75,7 @@ enum mk_ops_role {
     MK_ROLE_REPLACE, /* a live slot by the pattern: freed, then filled again */
     MK_ROLE_RESIZE,  /* any live slot */
     MK_ROLE_BUILD,   /* the next empty slot, and a reset when all are full */
+    MK_ROLE_FRAME,   /* the next empty slot, in scopes that open and close */
     MK_ROLE_GIVE,    /* the slot behind the live ones */
     MK_ROLE_TAKE     /* the one behind that */
 };
@@ -117,7 +118,9 @@ struct mk_ops_stream {
     uint32_t run_left;
     const struct mk_ops_type *type; /* of the run */
     struct mk_perm lap;             /* shuffled: the order of this lap */
-    uint64_t next_slot;             /* fifo, shuffled: within the lap; build: the next empty one */
+    uint64_t next_slot;             /* fifo, shuffled: within the lap; build, frame: the next empty one */
+    uint32_t scope[MK_SCOPES];      /* frame: where the open ones begin */
+    uint32_t scopes;
     uint64_t pending;               /* the second word of an operation that the last fill cut in two */
     bool is_pending;
 };

@@ -227,7 +227,7 @@ static char *alloc_reason(const struct mk_impl *impl, const struct mk_plan_point
     if ((impl->caps & MK_FIXED_SIZE) && !one_size(&point->workload.blocks)) {
         return mk_need_format("serves blocks of one size, the workload asks for several");
     }
-    if ((impl->caps & MK_BULK_FREE) && !does(point, "build")) {
+    if ((impl->caps & MK_BULK_FREE) && !does(point, "build") && !(impl->caps & MK_REWINDS && does(point, "frame"))) {
         return mk_need_format("gives nothing back block by block, only all at once");
     }
     if (impl->reset && shared && does(point, "build")) {

@@ -238,24 +238,34 @@ static void check_op_name(struct check *c, uint32_t node, const char *name) {
     mk_text_free(&known);
 }
 
+/* Fills its slots itself and drops many of them at once. */
+static bool drops_many(const struct mk_op_desc *op) {
+    return op->operand == MK_OPERAND_BLOCK && (strcmp(op->name, "build") == 0 || strcmp(op->name, "frame") == 0);
+}
+
 /* A mix; an empty one is as around it. */
 static void check_mix(struct check *c, uint32_t node, const struct mk_share *ops, size_t n) {
     uint32_t inner = mk_json_first(c->doc, node);
     double sum = 0;
-    bool drops = false, others = false, spoiled = mk_json_spoiled(c->doc, node);
+    const char *drops = NULL;
+    bool others = false, spoiled = mk_json_spoiled(c->doc, node);
     if (!n || !c->kind || too_many(c, node, "operations", n, MK_SCRIPT_OPS)) return;
     for (size_t i = 0; i < n; i++, inner = mk_json_next(c->doc, inner)) {
         const struct mk_op_desc *op = mk_kind_op(c->kind, ops[i].name);
         check_op_name(c, inner, ops[i].name);
         sum += ops[i].value;
         if (!op || ops[i].value <= 0) continue;
-        if (op->operand == MK_OPERAND_BLOCK && strcmp(op->name, "build") == 0) drops = true;
+        if (drops_many(op) && !drops) drops = op->name;
         else others = true;
     }
     if (spoiled) return;
     if (fabs(sum - 1) > SHARES_SLACK) WRONG(c, node, "\"ops\" add up to %.9g, not 1", sum);
     if (drops && others) {
-        WRONG(c, node, "\"build\" drops all blocks when its slots are full: give it a group or phase of its own");
+        WRONG(c, node, "\"%s\" drops many blocks at once: give it a group or phase of its own", drops);
+    }
+    if (drops && strcmp(drops, "frame") == 0 && (c->w->blocks.live < 2 || c->w->blocks.live >= MK_SCOPE_SLOTS_MAX)) {
+        WRONG(c, node, "\"frame\" has no scopes with \"live\" of %llu blocks: give 2 to %u",
+              (unsigned long long)c->w->blocks.live, MK_SCOPE_SLOTS_MAX - 1);
     }
 }
 

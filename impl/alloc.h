@@ -63,8 +63,22 @@ enum mk_alloc_op {
     MK_ALLOC_RESIZE, /* the slot's block to `bytes` */
     MK_ALLOC_GIVE,   /* the slot's block to the thread that takes from us */
     MK_ALLOC_TAKE,   /* a block that another thread gave, into the slot */
-    MK_ALLOC_RESET   /* all blocks of slots below `slot`: bulk free where offered, else one by one */
+    MK_ALLOC_RESET,  /* all blocks of slots below `slot`: bulk free where offered, else one by one */
+    MK_ALLOC_MARK,   /* opens scope number `bytes` of the thread, whose blocks come into slots from `slot` on */
+    MK_ALLOC_REWIND  /* closes a scope (MK_SCOPE_END): its blocks at once where offered, else one by one */
 };
+
+/* A place in the course of allocations that an allocator can be taken back to. */
+struct mk_mark {
+    uintptr_t word[3];
+};
+
+/* Scopes lie inside of each other. A REWIND has the scope's number and the slot behind its last block in the place of
+ * bytes. */
+#define MK_SCOPE_BITS 3
+#define MK_SCOPES (1u << MK_SCOPE_BITS)
+#define MK_SCOPE_SLOTS_MAX (1u << (MK_SLOT_BITS - MK_SCOPE_BITS))
+#define MK_SCOPE_END(end, scope) ((end) << MK_SCOPE_BITS | (scope))
 
 /* A live block of one thread. */
 struct mk_block {
@@ -89,6 +103,7 @@ struct mk_blocks {
     struct mk_block *slot;
     uint32_t slots;
     struct mk_ring *give, *take;
+    struct mk_mark mark[MK_SCOPES];
 };
 
 /* Returns whether the block went in; false once the ring is closed. Waits while it is full. */
@@ -163,6 +178,11 @@ struct mk_alloc_def {
                     size_t bytes, size_t align);
     /* Frees every block at once. No other thread may be inside. */
     void (*reset)(struct mk_alloc *alloc);
+    /* Returns where the calling thread's allocations stand. It lasts until reset, or a rewind to an earlier mark. */
+    struct mk_mark (*mark)(struct mk_alloc *alloc, struct mk_thread *me);
+    /* Frees at once what the calling thread has allocated since; blocks of before that were resized since are gone,
+     * too. The mark may be used again. */
+    void (*rewind)(struct mk_alloc *alloc, struct mk_thread *me, struct mk_mark mark);
     /* Returns how many bytes of the block may be used (>= bytes). */
     size_t (*usable)(struct mk_alloc *alloc, void *block, size_t bytes);
     /* Returns how many bytes of memory the block takes up, rounding and headers included. */
@@ -193,6 +213,8 @@ static const struct mk_op_desc mk_alloc_ops[] = {
      "free a block that the paired thread has handed over"},
     {"build", MK_ALLOC_ALLOC, MK_NO_CODE, MK_OPERAND_BLOCK, MK_EFFECT_NONE, 1,
      "allocate into the next slot; when all are full, drop them all at once (bulk free)"},
+    {"frame", MK_ALLOC_ALLOC, MK_ALLOC_REWIND, MK_OPERAND_BLOCK, MK_EFFECT_NONE, 1,
+     "allocate into the next slot, in scopes that open and close inside of each other and drop what they hold"},
     {NULL, 0, MK_NO_CODE, MK_OPERAND_NONE, MK_EFFECT_NONE, 0, NULL}};
 
 static const struct mk_kind mk_kind_alloc __attribute__((unused)) = {"alloc", "memory allocators", mk_alloc_ops,
@@ -322,6 +344,20 @@ MK_INLINE void mk_alloc_batch(const struct mk_alloc_def *def, struct mk_alloc *a
             tally->hits[MK_ALLOC_RESET]++;
             break;
         }
+        case MK_ALLOC_MARK:
+            if (def->mark) blocks->mark[bytes] = def->mark(alloc, me);
+            tally->hits[MK_ALLOC_MARK]++;
+            break;
+        case MK_ALLOC_REWIND:
+            for (uint32_t s = bytes >> MK_SCOPE_BITS; s-- > MK_SLOT(word);) {
+                if (!def->rewind && slots[s].at) {
+                    def->free(alloc, me, slots[s].at, slots[s].bytes, mk_block_align(slots[s].bytes));
+                }
+                slots[s].at = NULL;
+            }
+            if (def->rewind) def->rewind(alloc, me, blocks->mark[bytes % MK_SCOPES]);
+            tally->hits[MK_ALLOC_REWIND]++;
+            break;
         default: break;
         }
     }
@@ -424,6 +460,18 @@ MK_DOOR void mk_alloc_step(void *self, struct mk_thread *me, const struct mk_op 
             result->status = MK_HIT;
         }
         break;
+    case MK_ALLOC_MARK:
+        if (mk_alloc_here.mark) {
+            blocks->mark[op->value] = mk_alloc_here.mark(alloc, me);
+            result->status = MK_HIT;
+        }
+        break;
+    case MK_ALLOC_REWIND:
+        if (mk_alloc_here.rewind) {
+            mk_alloc_here.rewind(alloc, me, blocks->mark[op->value % MK_SCOPES]);
+            result->status = MK_HIT;
+        }
+        break;
     default: break;
     }
 }
@@ -464,10 +512,11 @@ MK_DOOR void mk_alloc_as_mem(void *self, struct mk_mem *mem) {
 MK_DOOR void mk_alloc_describe(struct mk_impl *impl) {
     impl->kind = &mk_kind_alloc;
     impl->summary = mk_alloc_here.summary;
-    impl->caps = mk_alloc_here.caps;
+    impl->caps = mk_alloc_here.caps | (mk_alloc_here.rewind ? MK_REWINDS : 0);
     impl->params = mk_alloc_here.params;
     impl->offers = (mk_alloc_here.alloc ? 1u << MK_ALLOC_ALLOC | 1u << MK_ALLOC_ZALLOC : 0) |
                    (mk_alloc_here.free ? 1u << MK_ALLOC_FREE | 1u << MK_ALLOC_RESET : 0) | 1u << MK_ALLOC_TAKE |
+                   (mk_alloc_here.free ? 1u << MK_ALLOC_MARK | 1u << MK_ALLOC_REWIND : 0) |
                    (mk_alloc_here.caps & MK_FIXED_SIZE ? 0 : 1u << MK_ALLOC_RESIZE) |
                    (mk_alloc_here.caps & MK_CROSS_FREE ? 1u << MK_ALLOC_GIVE : 0);
     impl->must_offer = 1u << MK_ALLOC_ALLOC | 1u << MK_ALLOC_FREE;

@@ -36,7 +36,7 @@ MK_EXTERN_C int memcmp(const void *left, const void *right, size_t bytes);
 #endif
 
 /* Raised whenever a struct of the contract headers changes; a plug-in built against another is refused. */
-#define MK_ABI 5u
+#define MK_ABI 6u
 
 /* Unit of coherence. Two of them where the adjacent-line prefetcher couples neighbours. */
 #define MK_CACHE_LINE 64
@@ -129,7 +129,8 @@ enum mk_cap {
     MK_FREES_LATER = 1 << 16, /* reclaim: a thread of its own frees; what waits depends on when that one runs */
     /* alloc: notices writes before and behind a block, and into a freed one; its stats say how many it met:
      * "damaged", "written_after_free", and "refused" frees */
-    MK_GUARDS = 1 << 17
+    MK_GUARDS = 1 << 17,
+    MK_REWINDS = 1 << 18      /* alloc: takes back at once what was allocated since a mark */
 };
 
 /* ---- parameters --------------------------------------------------------------------------- */

@@ -5,7 +5,8 @@
  *
  * A region belongs to one thread, or to who has the lock it lies behind. Blocks of the parent are as large as all the
  * others together, or as all were at the last reset: few are asked for, about half of the memory may be empty, and
- * resets that follow the same course soon need the parent no more.
+ * resets that follow the same course soon need the parent no more. Nor does a scope that is opened and rewound again
+ * and again: of what a rewind drops, the largest block is kept to be the next.
  */
 #ifndef MK_REGION_H
 #define MK_REGION_H
@@ -24,6 +25,7 @@ struct mk_region_block {
 struct mk_region {
     uintptr_t next, end; /* the free rest of one of the blocks */
     struct mk_region_block *blocks;
+    struct mk_region_block *spare; /* or NULL: kept by a rewind, counted as held */
     size_t held_bytes, held_at_reset_bytes;
 };
 
@@ -44,8 +46,14 @@ static inline void mk_region_drop(struct mk_region *region, struct mk_mem *paren
     mk_mem_free(parent, NULL, block, block->bytes, MK_REGION_PARENT_ALIGN);
 }
 
+static inline void mk_region_drop_spare(struct mk_region *region, struct mk_mem *parent) {
+    if (region->spare) mk_region_drop(region, parent, region->spare);
+    region->spare = NULL;
+}
+
 /* Gives everything back to the parent. */
 static inline void mk_region_close(struct mk_region *region, struct mk_mem *parent) {
+    mk_region_drop_spare(region, parent);
     for (struct mk_region_block *block = region->blocks, *older; block; block = older) {
         older = block->older;
         mk_region_drop(region, parent, block);
@@ -57,6 +65,7 @@ static inline void mk_region_reset(struct mk_region *region, struct mk_mem *pare
     struct mk_region_block *largest = region->blocks;
     if (!largest) return;
     region->held_at_reset_bytes = region->held_bytes;
+    mk_region_drop_spare(region, parent);
     for (struct mk_region_block *block = largest->older, *older; block; block = older) {
         older = block->older;
         if (block->bytes > largest->bytes) {
@@ -71,6 +80,51 @@ static inline void mk_region_reset(struct mk_region *region, struct mk_mem *pare
     mk_region_use(region, largest);
 }
 
+/* Returns where the region stands. */
+MK_INLINE struct mk_mark mk_region_mark(const struct mk_region *region) {
+    return (struct mk_mark){{(uintptr_t)region->blocks, region->next, region->end}};
+}
+
+/* Keeps the larger one of two. */
+static inline void mk_region_keep_spare(struct mk_region *region, struct mk_mem *parent,
+                                        struct mk_region_block *block) {
+    struct mk_region_block *spare = region->spare;
+    bool larger = !spare || block->bytes > spare->bytes;
+    MK_ASAN_POISON(block + 1, block->bytes - sizeof *block);
+    region->spare = larger ? block : spare;
+    if (!larger) mk_region_drop(region, parent, block);
+    if (larger && spare) mk_region_drop(region, parent, spare);
+}
+
+/* Takes back what was handed out since the mark. */
+static inline void mk_region_rewind(struct mk_region *region, struct mk_mem *parent, struct mk_mark mark) {
+    while ((uintptr_t)region->blocks != mark.word[0]) {
+        struct mk_region_block *block = region->blocks;
+        region->blocks = block->older;
+        mk_region_keep_spare(region, parent, block);
+    }
+    region->next = mark.word[1];
+    region->end = mark.word[2];
+    MK_ASAN_POISON((void *)region->next, region->end - region->next);
+}
+
+/* Returns the spare block where that has room, or one of the parent's, or NULL. */
+static inline struct mk_region_block *mk_region_next_block(struct mk_region *region, struct mk_mem *parent,
+                                                           struct mk_thread *me, size_t needed) {
+    struct mk_region_block *block = region->spare;
+    if (block && block->bytes >= needed) {
+        region->spare = NULL;
+        return block;
+    }
+    size_t bytes = mk_region_max(needed, mk_region_max(region->held_bytes, region->held_at_reset_bytes));
+    bytes = mk_region_max(bytes, MK_REGION_BLOCK_BYTES_MIN);
+    block = mk_mem_alloc(parent, me, bytes, MK_REGION_PARENT_ALIGN);
+    if (!block) return NULL;
+    block->bytes = bytes;
+    region->held_bytes += bytes;
+    return block;
+}
+
 /* Returns the address if `bytes` bytes fit there between next and end, else 0. */
 MK_INLINE uintptr_t mk_region_fit(uintptr_t next, uintptr_t end, size_t bytes, size_t align) {
     uintptr_t at = (next + align - 1) & -(uintptr_t)align;
@@ -82,16 +136,12 @@ MK_INLINE uintptr_t mk_region_fit(uintptr_t next, uintptr_t end, size_t bytes, s
 static MK_NOINLINE void *mk_region_alloc_new_block(struct mk_region *region, struct mk_mem *parent,
                                                    struct mk_thread *me, size_t bytes, size_t align) {
     if (bytes > SIZE_MAX / 2) return NULL;
-    size_t needed = sizeof(struct mk_region_block) + bytes + align - 1;
-    size_t block_bytes = mk_region_max(needed, mk_region_max(region->held_bytes, region->held_at_reset_bytes));
-    block_bytes = mk_region_max(block_bytes, MK_REGION_BLOCK_BYTES_MIN);
-    struct mk_region_block *block = mk_mem_alloc(parent, me, block_bytes, MK_REGION_PARENT_ALIGN);
+    struct mk_region_block *block =
+        mk_region_next_block(region, parent, me, sizeof(struct mk_region_block) + bytes + align - 1);
     if (!block) return NULL;
     uintptr_t next = region->next, end = region->end;
-    block->bytes = block_bytes;
     block->older = region->blocks;
     region->blocks = block;
-    region->held_bytes += block_bytes;
     mk_region_use(region, block);
     uintptr_t at = mk_region_fit(region->next, region->end, bytes, align);
     region->next = at + bytes;

@@ -12,7 +12,7 @@
 
 /* Places in mk_map_ops and mk_alloc_ops. */
 enum { GET, PUT, INSERT, REMOVE, CONTAINS, INSERT_IF_ABSENT, UPDATE, READ_MODIFY_WRITE };
-enum { PAIR, ZEROED_PAIR, RESIZE, GIVE, TAKE, BUILD };
+enum { PAIR, ZEROED_PAIR, RESIZE, GIVE, TAKE, BUILD, FRAME };
 
 static struct mk_script map_script(double get, double put, double insert, double remove) {
     struct mk_script script = {.ops = mk_map_ops, .run_len = 1, .keys = {.count = 1000}};
@@ -211,8 +211,29 @@ TEST(fresh_keys_are_new_and_the_others_are_not) {
 /* A thread's slots as the words see them; every word is checked against them. */
 struct slots {
     bool *full;
-    uint64_t slots, held, resets;
+    uint64_t slots, held, resets, rewinds;
+    uint32_t scope[MK_SCOPES], scopes; /* where the open ones begin */
 };
+
+static void open_scope(struct slots *slots, uint32_t slot, uint32_t scope) {
+    CHECK_EQ(scope, slots->scopes);
+    CHECK(scope < MK_SCOPES);
+    slots->scope[slots->scopes++ % MK_SCOPES] = slot;
+}
+
+/* The innermost one, with all of its slots and no other. */
+static void close_scope(struct slots *slots, uint32_t slot, uint32_t end, uint32_t scope) {
+    CHECK_EQ(scope + 1, slots->scopes);
+    CHECK_EQ(slot, slots->scope[scope]);
+    CHECK(slot <= end && end <= slots->slots && (end == slots->slots || !slots->full[end]));
+    for (uint32_t s = slot; s < end; s++) {
+        CHECK(slots->full[s]);
+        slots->full[s] = false;
+    }
+    slots->held -= end - slot;
+    slots->scopes = scope;
+    slots->rewinds++;
+}
 
 static void run_words(struct slots *slots, const uint64_t *words, size_t n) {
     for (size_t i = 0; i < n; i++) {
@@ -225,6 +246,14 @@ static void run_words(struct slots *slots, const uint64_t *words, size_t n) {
             }
             slots->held -= slot;
             slots->resets++;
+            continue;
+        }
+        if (code == MK_ALLOC_MARK) {
+            open_scope(slots, slot, MK_BYTES(words[i]));
+            continue;
+        }
+        if (code == MK_ALLOC_REWIND) {
+            close_scope(slots, slot, MK_BYTES(words[i]) >> MK_SCOPE_BITS, MK_BYTES(words[i]) % MK_SCOPES);
             continue;
         }
         CHECK(slot < slots->slots);
@@ -242,7 +271,7 @@ static void run_words(struct slots *slots, const uint64_t *words, size_t n) {
 
 static struct slots prefilled_slots(const struct mk_ops *ops, enum mk_prefill_order order) {
     uint64_t n = mk_prefill_blocks_count(ops), *words = malloc((n + 1) * sizeof *words);
-    struct slots slots = {calloc(mk_ops_slots(ops), sizeof(bool)), mk_ops_slots(ops), 0, 0};
+    struct slots slots = {.full = calloc(mk_ops_slots(ops), sizeof(bool)), .slots = mk_ops_slots(ops)};
     mk_prefill_blocks(ops, order, 9, words);
     run_words(&slots, words, n);
     CHECK_EQ(slots.held, n);
@@ -259,6 +288,8 @@ TEST(blocks_are_freed_when_full_and_filled_when_empty) {
                                   alloc_script(PAIR, MK_BLOCKS_FIFO, 1),
                                   alloc_script(PAIR, MK_BLOCKS_SHUFFLED, 33),
                                   alloc_script(BUILD, MK_BLOCKS_FIFO, 100),
+                                  alloc_script(FRAME, MK_BLOCKS_FIFO, 100),
+                                  alloc_script(FRAME, MK_BLOCKS_FIFO, 2),
                                   alloc_script(GIVE, MK_BLOCKS_FIFO, 0)};
     for (size_t s = 0; s < sizeof scripts / sizeof *scripts; s++) {
         struct mk_ops ops = make_ops(&scripts[s]);
@@ -267,6 +298,7 @@ TEST(blocks_are_freed_when_full_and_filled_when_empty) {
         run_words(&slots, words, N);
         mk_ops_count(words, N, count);
         CHECK_EQ(slots.resets, scripts[s].share[BUILD] > 0 ? N / 101 : 0);
+        CHECK((slots.rewinds > N / 50) == (scripts[s].share[FRAME] > 0));
         CHECK(slots.held <= mk_ops_slots(&ops));
         uint64_t *drain = malloc(mk_ops_slots(&ops) * sizeof *drain), freed = 0;
         mk_drain_blocks(&ops, drain);

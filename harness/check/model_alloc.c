@@ -484,6 +484,72 @@ static void run_reset(struct mk_check *check) {
     each_object(check, 300, build_and_reset);
 }
 
+static void open_scope(struct holder *holder, uint32_t scope, uint32_t first) {
+    step(holder, MK_ALLOC_MARK, first, scope, 0);
+}
+
+/* Closes a scope whose blocks are in slots from `first` to before `end`. */
+static void close_scope(struct holder *holder, uint32_t scope, uint32_t first, uint32_t end) {
+    for (uint32_t slot = first; slot < end; slot++) {
+        struct held *held = &holder->held[slot];
+        if (!held->state.live) continue;
+        judge_contents(holder, slot, held->bytes, "when its scope is closed");
+        forget_place(holder, slot);
+        change_live(holder, -1, -(int64_t)held->bytes);
+        held->state.live = false;
+        holder->me->blocks->slot[slot].at = NULL;
+    }
+    step(holder, MK_ALLOC_REWIND, first, MK_SCOPE_END(end, scope), 0);
+}
+
+/* Opens and closes scopes at random, all of them inside of one. Within the innermost, blocks are freed and resized. */
+static void nest(struct holder *holder, struct mk_rng *rng, uint64_t ops) {
+    uint32_t first[MK_SCOPES] = {0}, scopes = 1, next = 0;
+    open_scope(holder, 0, 0);
+    for (; ops && !mk_check_failed(holder->check); ops--) {
+        uint64_t chance = mk_rng_below(rng, 24);
+        uint32_t inner = next - first[scopes - 1], any = first[scopes - 1] + (uint32_t)mk_rng_below(rng, inner + 1);
+        if ((chance == 0 || next == holder->slots) && scopes > 1) {
+            scopes--;
+            close_scope(holder, scopes, first[scopes], next);
+            next = first[scopes];
+        } else if (chance <= 2 && scopes < MK_SCOPES) {
+            first[scopes] = next;
+            open_scope(holder, scopes++, next);
+        } else if (chance <= 5 && any < next && holder->held[any].state.live) {
+            if (chance == 3) drop(holder, any);
+            if (chance != 3) resize(holder, any, random_bytes(rng, holder));
+        } else if (next < holder->slots) {
+            take(holder, next++, chance == 6, random_bytes(rng, holder), random_align(rng, holder));
+        }
+    }
+    if (!mk_check_failed(holder->check)) close_scope(holder, 0, 0, next);
+}
+
+static const char *unless_rewinds(const struct mk_check *check) {
+    return check->caps & MK_REWINDS ? NULL : "has no marks";
+}
+
+/* Beside blocks that stay. */
+static void nest_again(struct holder *holder, struct mk_rng *rng) {
+    struct mk_check *check = holder->check;
+    int64_t held = 0;
+    for (unsigned time = 0; time < 8 && !mk_check_failed(check); time++) {
+        mk_rng_seed(rng, check->seed); /* the same course again */
+        nest(holder, rng, mk_check_ops(check, 3000));
+        mk_subject_expect_count(holder->subject, holder->live);
+        int64_t now = mk_door_bytes(&holder->subject->door);
+        if (time == 2) held = now;
+        if (time > 2 && now > 2 * held) {
+            mk_found(check, "holds %" PRId64 " bytes after scopes that left %" PRId64 " some times before", now, held);
+        }
+    }
+}
+
+static void run_scopes(struct mk_check *check) {
+    each_object(check, 300, nest_again);
+}
+
 /* The same number of blocks live all the time: freed ones must be used again. */
 static void keep_live(struct holder *holder, struct mk_rng *rng) {
     struct mk_check *check = holder->check;
@@ -652,6 +718,7 @@ static void refused_script(struct holder *holder, struct mk_rng *rng) {
     expect_books(holder);
     if (holder->subject->impl->reset && !mk_check_failed(holder->check)) {
         reset(holder);
+        if (holder->subject->impl->caps & MK_REWINDS) nest(holder, rng, 100);
         fill_all(holder, rng);
     }
     drop_all(holder);
@@ -735,6 +802,10 @@ static void step_word(struct twins *twins, uint64_t word, struct mk_tally *tally
         done = !was && twins->given_from < twins->given_to;
         if (done) *block = twins->given[twins->given_from++];
         break;
+    case MK_ALLOC_MARK:
+        twin_do(twins, code, slot, MK_BYTES(word));
+        done = true; /* where it is not offered, too */
+        break;
     default: break;
     }
     tally->hits[code] += done;
@@ -751,13 +822,42 @@ static void step_reset(struct twins *twins, struct mk_tally *tally) {
     tally->hits[MK_ALLOC_RESET]++;
 }
 
+/* What a scope holds, at once where that is offered, else from the last to the first. */
+static void step_rewind(struct twins *twins, uint64_t word, struct mk_tally *tally) {
+    struct mk_block *slot = twins->step.blocks[0].slot;
+    bool rewinds = twins->step.impl->caps & MK_REWINDS;
+    for (uint32_t s = MK_BYTES(word) >> MK_SCOPE_BITS; s-- > MK_SLOT(word);) {
+        if (!rewinds && slot[s].at) twin_do(twins, MK_ALLOC_FREE, s, 0);
+        slot[s].at = NULL;
+    }
+    if (rewinds) twin_do(twins, MK_ALLOC_REWIND, MK_SLOT(word), MK_BYTES(word));
+    tally->hits[MK_ALLOC_REWIND]++;
+}
+
 static void add_word(struct twins *twins, unsigned code, uint32_t slot, size_t bytes, struct mk_tally *tally) {
     uint64_t word = MK_PACK_BLOCK(code, slot, bytes);
     twins->word[twins->words++] = word;
     step_word(twins, word, tally);
 }
 
-/* Random words; then what empties all slots and the ring; then blocks that are dropped all at once. */
+/* A scope with blocks and another one in it, each in a third of the slots. */
+static void script_scopes(struct twins *twins, const struct holder *sizes, struct mk_rng *rng, struct mk_tally *tally) {
+    const uint32_t third = TWIN_SLOTS / 3;
+    for (uint32_t scope = 0; scope < 2; scope++) {
+        add_word(twins, MK_ALLOC_MARK, scope * third, scope, tally);
+        for (uint32_t i = 0; i < third; i++) {
+            add_word(twins, MK_ALLOC_ALLOC, scope * third + i, random_bytes(rng, sizes), tally);
+        }
+    }
+    for (uint32_t scope = 2; scope-- > 0;) {
+        uint32_t end = (scope + 1) * third;
+        uint64_t word = MK_PACK_BLOCK(MK_ALLOC_REWIND, scope * third, MK_SCOPE_END(end, scope));
+        twins->word[twins->words++] = word;
+        step_rewind(twins, word, tally);
+    }
+}
+
+/* Random words; then what empties all slots and the ring; then blocks that are dropped all at once, and in scopes. */
 static void script_twins(struct twins *twins, struct mk_rng *rng, struct mk_tally *tally) {
     struct holder sizes = {.object_bytes = twins->object_bytes};
     while (twins->words < TWIN_WORDS) {
@@ -778,6 +878,7 @@ static void script_twins(struct twins *twins, struct mk_rng *rng, struct mk_tall
     }
     twins->word[twins->words++] = MK_PACK_BLOCK(MK_ALLOC_RESET, TWIN_SLOTS, 0);
     step_reset(twins, tally);
+    script_scopes(twins, &sizes, rng, tally);
 }
 
 static void compare_twins(struct twins *twins, struct mk_rng *rng) {
@@ -785,7 +886,7 @@ static void compare_twins(struct twins *twins, struct mk_rng *rng) {
     struct mk_tally by_step = {{0}, 0, 0}, by_batch = {{0}, 0, 0};
     script_twins(twins, rng, &by_step);
     check->impl->batch(twins->batch.self, &twins->batch.me[0], twins->word, twins->words, &by_batch);
-    for (unsigned code = 0; code <= MK_ALLOC_RESET; code++) {
+    for (unsigned code = 0; code <= MK_ALLOC_REWIND; code++) {
         if (by_batch.hits[code] == by_step.hits[code]) continue;
         mk_found(check, "%s hits %" PRIu64 " times by batch, %" PRIu64 " times by step", mk_check_op(check, code),
                  by_batch.hits[code], by_step.hits[code]);
@@ -1050,6 +1151,8 @@ static const struct mk_case alloc_cases[] = {
      run_crumbs},
     {"reset", "all blocks dropped at once, and built up again in the same memory", 0, MK_FLOOR, unless_resets,
      run_reset},
+    {"scopes", "blocks dropped by rewinding to marks, scopes inside of scopes", 0, MK_FLOOR, unless_rewinds,
+     run_scopes},
     {"reuse", "freed blocks are used again", 0, MK_FLOOR | MK_BULK_FREE, NULL, run_reuse},
     {"refusals", "double and foreign frees are refused", MK_CHECKS_FREE, MK_FLOOR, NULL, run_refusals},
     {"strays", "bytes written before, behind and after blocks are noticed", MK_CHECKS_FREE | MK_GUARDS, MK_FLOOR,
@@ -1064,6 +1167,6 @@ static const struct mk_case alloc_cases[] = {
     {"footprint", "memory taken from the parent keeps to what is live", 0, MK_FLOOR, NULL, run_footprint},
     {.name = NULL}};
 
-MK_KIND_MODEL(alloc, .names = {"alloc", "free", "zalloc", "resize", "give", "take", "reset"},
+MK_KIND_MODEL(alloc, .names = {"alloc", "free", "zalloc", "resize", "give", "take", "reset", "mark", "rewind"},
               .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_alloc, .describe = describe_state,
-              .several = 1u << MK_ALLOC_RESET, .cases = alloc_cases);
+              .several = 1u << MK_ALLOC_RESET | 1u << MK_ALLOC_MARK | 1u << MK_ALLOC_REWIND, .cases = alloc_cases);

@@ -12,7 +12,8 @@
  *             others together (64 KiB at first), or as all were at the last reset, so about half of it
  *             may be empty, and resets that follow the same course soon need the parent no more. reset
  *             keeps the largest one; it adds nothing, however often it comes.
- * Limits:     free gives back the newest block alone, and otherwise nothing until reset; double and
+ *             A rewind to a mark keeps the largest of the parent's blocks that came since, for the next scope.
+ * Limits:     free gives back the newest block alone, and otherwise nothing until reset or rewind; double and
  *             foreign frees pass unnoticed.
  */
 #include "../region.h"
@@ -35,6 +36,16 @@ static int arena_create(struct mk_alloc **out, struct mk_mem *parent, const stru
     arena->parent = parent;
     *out = arena;
     return 0;
+}
+
+static struct mk_mark arena_mark(struct mk_alloc *arena, struct mk_thread *me) {
+    (void)me;
+    return mk_region_mark(&arena->region);
+}
+
+static void arena_rewind(struct mk_alloc *arena, struct mk_thread *me, struct mk_mark mark) {
+    (void)me;
+    mk_region_rewind(&arena->region, arena->parent, mark);
 }
 
 static void arena_reset(struct mk_alloc *arena) {
@@ -71,4 +82,5 @@ static size_t arena_footprint(struct mk_alloc *arena, void *block, size_t bytes)
 
 MK_ALLOC(arena, .summary = "bumps a pointer; frees all at once", .caps = MK_BULK_FREE | MK_GROWS,
          .create = arena_create, .destroy = arena_destroy, .alloc = arena_alloc, .free = arena_free,
-         .resize = arena_resize, .reset = arena_reset, .footprint = arena_footprint);
+         .resize = arena_resize, .reset = arena_reset, .mark = arena_mark, .rewind = arena_rewind,
+         .footprint = arena_footprint);

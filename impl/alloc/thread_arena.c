@@ -56,6 +56,14 @@ MK_INLINE struct mk_region *tarena_of(struct mk_alloc *arena, const struct mk_th
     return &arena->of[me ? me->id : arena->regions - 1].region;
 }
 
+static struct mk_mark tarena_mark(struct mk_alloc *arena, struct mk_thread *me) {
+    return mk_region_mark(tarena_of(arena, me));
+}
+
+static void tarena_rewind(struct mk_alloc *arena, struct mk_thread *me, struct mk_mark mark) {
+    mk_region_rewind(tarena_of(arena, me), arena->parent, mark);
+}
+
 /* LIN alloc: none, nothing is shared. */
 static inline void *tarena_alloc(struct mk_alloc *arena, struct mk_thread *me, size_t bytes, size_t align) {
     return mk_region_alloc(tarena_of(arena, me), arena->parent, me, bytes, align);
@@ -88,4 +96,4 @@ MK_ALLOC(thread_arena, .summary = "each thread bumps a pointer of its own; frees
          .caps = MK_CONCURRENT | MK_CROSS_FREE | MK_BULK_FREE | MK_GROWS,
          .progress = {.alloc = MK_BLOCKING, .free = MK_WAIT_FREE}, .create = tarena_create,
          .destroy = tarena_destroy, .alloc = tarena_alloc, .free = tarena_free, .resize = tarena_resize,
-         .reset = tarena_reset, .footprint = tarena_footprint);
+         .reset = tarena_reset, .mark = tarena_mark, .rewind = tarena_rewind, .footprint = tarena_footprint);
