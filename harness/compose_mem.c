@@ -308,22 +308,25 @@ static void stack_flush(struct stack *stack, struct mk_thread *me) {
     for (size_t i = stack->n; i-- > 0;) stack->at[i].impl->flush(stack->at[i].self, me);
 }
 
-/* What is still in quarantine is looked at first. No thread is inside. */
-static uint64_t stack_strays(const struct stack *stack) {
+/* What is still in quarantine is looked at first. */
+uint64_t mk_guard_strays(const struct mk_impl *impl, void *self) {
     static const char *const names[] = {"damaged", "written_after_free", "refused"};
+    struct mk_stat stats[STATS_MAX];
     uint64_t strays = 0;
-    for (size_t i = 0; i < stack->n; i++) {
-        const struct mk_impl *impl = stack->at[i].impl;
-        struct mk_stat stats[STATS_MAX];
-        if (!(impl->caps & MK_GUARDS) || !impl->stats) continue;
-        impl->flush(stack->at[i].self, NULL);
-        size_t n = impl->stats(stack->at[i].self, stats, STATS_MAX);
-        for (size_t k = 0; k < n && k < STATS_MAX; k++) {
-            for (size_t name = 0; name < sizeof names / sizeof *names; name++) {
-                if (strcmp(stats[k].name, names[name]) == 0) strays += stats[k].value;
-            }
+    if (!(impl->caps & MK_GUARDS) || !impl->stats) return 0;
+    impl->flush(self, NULL);
+    size_t n = impl->stats(self, stats, STATS_MAX);
+    for (size_t k = 0; k < n && k < STATS_MAX; k++) {
+        for (size_t name = 0; name < sizeof names / sizeof *names; name++) {
+            if (strcmp(stats[k].name, names[name]) == 0) strays += stats[k].value;
         }
     }
+    return strays;
+}
+
+static uint64_t stack_strays(const struct stack *stack) {
+    uint64_t strays = 0;
+    for (size_t i = 0; i < stack->n; i++) strays += mk_guard_strays(stack->at[i].impl, stack->at[i].self);
     return strays;
 }
 

@@ -68,7 +68,11 @@ void mk_memory_thread_exit(struct mk_memory *memory, struct mk_thread *me);
 /* At quiescence: has every allocator give back what it keeps in reserve. */
 void mk_memory_flush(struct mk_memory *memory, struct mk_thread *me);
 
-/* Once all threads have left: returns how often the guards of the chain (MK_GUARDS) have met a block that was
+/* Once all threads have left: returns how often an allocator, if it is one that guards (MK_GUARDS), has met a block that
+ * was written beside or after its time, or a wrong free. */
+uint64_t mk_guard_strays(const struct mk_impl *impl, void *self);
+
+/* Once all threads have left: returns how often the guards of the chain have met a block that was
  * written beside or after its time, or a wrong free. 0 where there are none. */
 uint64_t mk_memory_strays(struct mk_memory *memory);
 

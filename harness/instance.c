@@ -93,9 +93,22 @@ static void drop_rings(struct mk_instance *instance) {
     }
 }
 
-void mk_instance_close(struct mk_instance *instance) {
+uint64_t mk_instance_destroy(struct mk_instance *instance, uint32_t i) {
+    uint64_t strays = mk_guard_strays(instance->impl, instance->self[i]);
+    instance->impl->destroy(instance->self[i]);
+    instance->self[i] = NULL;
+    return strays + mk_memory_strays(instance->memory[i]);
+}
+
+char *mk_strays_text(uint64_t strays) {
+    return mk_need_format("its memory was written beside or after its blocks, or freed wrongly: %llu times",
+                          (unsigned long long)strays);
+}
+
+uint64_t mk_instance_close(struct mk_instance *instance) {
+    uint64_t strays = 0;
     for (uint32_t i = 0; i < instance->selves; i++) {
-        if (instance->self[i]) instance->impl->destroy(instance->self[i]);
+        if (instance->self[i]) strays += mk_instance_destroy(instance, i);
         if (instance->memory[i]) mk_memory_close(instance->memory[i]);
     }
     drop_rings(instance);
@@ -106,6 +119,7 @@ void mk_instance_close(struct mk_instance *instance) {
     free(instance->me);
     free(instance->composition.identity);
     memset(instance, 0, sizeof *instance);
+    return strays;
 }
 
 int mk_instance_enter(struct mk_instance *instance, uint32_t thread, struct mk_err *err) {

@@ -33,8 +33,15 @@ struct mk_instance_config {
 /* Returns 0 and a constructed instance, no thread registered yet, or -1 with err set and nothing kept. */
 int mk_instance_open(struct mk_instance *instance, const struct mk_instance_config *config, struct mk_err *err);
 
-/* Destroys it. All threads have left. */
-void mk_instance_close(struct mk_instance *instance);
+/* Destroys structure i and leaves its memory open. Returns how often guards among the allocators, itself or those that it
+ * stands on, have met a stray write or a wrong free. All threads have left. */
+uint64_t mk_instance_destroy(struct mk_instance *instance, uint32_t i);
+
+/* Returns what is to be said of so many (owned). */
+char *mk_strays_text(uint64_t strays);
+
+/* Destroys all. Returns as mk_instance_destroy. */
+uint64_t mk_instance_close(struct mk_instance *instance);
 
 /* Registers thread `thread` (called by that thread). Returns 0, or -1 with err set. */
 int mk_instance_enter(struct mk_instance *instance, uint32_t thread, struct mk_err *err);

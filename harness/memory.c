@@ -126,7 +126,7 @@ static void send_check(const struct mk_cell *cell, const struct mk_run_sink *sin
 /* Takes everything down; what the memory still has out afterwards is lost. */
 static void take_down(struct mk_instance *instance, const struct mk_cell *cell, const struct mk_run_sink *sink,
                       struct mk_memory_sample *sample) {
-    uint64_t lost = 0;
+    uint64_t lost = 0, strays = 0;
     give_back(instance);
     for (uint32_t t = 0; t < instance->threads; t++) {
         if (instance->impl->flush) instance->impl->flush(mk_instance_self(instance, t), &instance->me[t]);
@@ -136,8 +136,7 @@ static void take_down(struct mk_instance *instance, const struct mk_cell *cell, 
     sample->requested_bytes_drain = sample->structure_bytes_drain = 0;
     for (uint32_t t = 0; t < instance->threads; t++) mk_instance_leave(instance, t);
     for (uint32_t i = 0; i < instance->selves; i++) {
-        instance->impl->destroy(instance->self[i]);
-        instance->self[i] = NULL;
+        strays += mk_instance_destroy(instance, i);
         struct mk_memory_figures left = mk_memory_figures(instance->memory[i]);
         sample->requested_bytes_drain += left.requested_bytes;
         left = mk_memory_close(instance->memory[i]);
@@ -152,6 +151,7 @@ static void take_down(struct mk_instance *instance, const struct mk_cell *cell, 
     } else {
         send_check(cell, sink, MK_VERDICT_PASS, "leak", NULL);
     }
+    if (strays) send_check(cell, sink, MK_VERDICT_FAIL, "strays", mk_strays_text(strays));
 }
 
 static const char *allocator_name(const struct mk_instance *instance) {

@@ -218,6 +218,17 @@ def test_a_leak_is_found_by_the_memory_round(case):
     equal(checks_of(case.result(), "map/misbehave[how=leak]")["leak"], "fail")
 
 
+def test_a_guard_tells_of_stray_writes(case):
+    so = misbehave(case)
+    path = case.file("w.json", workload(impls=["map/misbehave[how=stray]+alloc/guard", "map/misbehave+alloc/guard"]))
+    run = case.run(path, "-o", "r.json", "--plugin", so)
+    equal(run.returncode, 4, run.stderr)
+    contains(run.stdout, "written beside or after")
+    result = case.result()
+    equal(checks_of(result, "map/misbehave[how=stray]+alloc/guard")["strays"], "fail")
+    assert "strays" not in checks_of(result, "map/misbehave+alloc/guard")
+
+
 def children_of(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as children:
         return [int(child) for child in children.read().split()]

@@ -6,7 +6,7 @@
 
 #include <memkit/map.h>
 
-enum how { GOOD, CRASH, HANG, EXIT, MISCOUNT, LEAK };
+enum how { GOOD, CRASH, HANG, EXIT, MISCOUNT, LEAK, STRAY };
 
 struct slot {
     uint64_t key;
@@ -56,6 +56,7 @@ static struct slot *find(struct mk_map *map, uint64_t key) {
 static void misbehave(struct mk_map *map) {
     if (map->how == CRASH) *(volatile int *)8 = 1;
     if (map->how == EXIT) _exit(9);
+    if (map->how == STRAY) ((unsigned char *)(map->slot + map->mask + 1))[0] ^= 1;
     while (map->how == HANG) usleep(1000);
 }
 
@@ -110,7 +111,7 @@ static void misbehave_walk(struct mk_map *map, mk_visit_fn *visit, void *arg) {
 }
 
 static const struct mk_param misbehave_params[] = {
-    {"how", MK_PARAM_CHOICE, "good", 0, 0, "good|crash|hang|exit|miscount|leak", "what goes wrong"},
+    {"how", MK_PARAM_CHOICE, "good", 0, 0, "good|crash|hang|exit|miscount|leak|stray", "what goes wrong"},
     {NULL, MK_PARAM_NUMBER, NULL, 0, 0, NULL, NULL}};
 
 MK_MAP(misbehave, .summary = "goes wrong on purpose", .caps = MK_CONCURRENT | MK_TEST_ONLY,
