@@ -513,7 +513,7 @@ static void nest(struct holder *holder, struct mk_rng *rng, uint64_t ops) {
             scopes--;
             close_scope(holder, scopes, first[scopes], next);
             next = first[scopes];
-        } else if (chance <= 2 && scopes < MK_SCOPES) {
+        } else if (chance <= 2 && scopes < MK_SCOPES && next < holder->slots) {
             first[scopes] = next;
             open_scope(holder, scopes++, next);
         } else if (chance <= 5 && any < next && holder->held[any].state.live) {

@@ -50,6 +50,19 @@ def allocators(bench, page):
     page.add("`alloc/arena` against `alloc/libc`, build and drop", ">= 2x", f"{at:.2f}x [{low:.2f}, {high:.2f}]", at >= 2, command)
 
 
+def wrappers(bench, page):
+    """What counting adds to a call, by the number of threads that have PUs of their own."""
+    bare, counted = "alloc/libc", "alloc/metrics(alloc/libc)"
+    command, result = bench.run("workloads/alloc/wrappers.json", "--impl", bare, "--impl", counted)
+    for threads in sorted({cell["threads"] for cell in result["cells"] if not cell["oversubscribed"]}):
+        cells = {cell["identity"]: cpu_ns(cell) for cell in result["cells"] if cell["threads"] == threads and not cell["skipped"]}
+        name = next(identity for identity in cells if identity.startswith("alloc/metrics"))
+        values = sorted((cells[name][p] - cells[bare][p]) / 2 for p in cells[name] if p in cells[bare])
+        at = statistics.median(values)
+        page.add(f"`alloc/metrics` adds to a call, {threads} thread{'s' * (threads > 1)}", "<= 3 ns",
+                 f"{at:.2f} ns [{values[0]:.2f}, {values[-1]:.2f}]", at <= 3, command)
+
+
 def streams(bench, page):
     command, result = bench.run("workloads/bench/streams.json")
     labels = sorted({cell["label"] for cell in result["cells"]}, key=lambda label: int(label.split("=")[1]))
