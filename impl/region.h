@@ -125,6 +125,14 @@ static inline struct mk_region_block *mk_region_next_block(struct mk_region *reg
     return block;
 }
 
+/* AddressSanitizer knows of memory by eights: were two blocks in one of them, who frees the first might close the second,
+ * which another thread has just been given. */
+#ifdef MK_ASAN
+#define MK_REGION_ALIGN(align) mk_region_max(align, 8)
+#else
+#define MK_REGION_ALIGN(align) (align)
+#endif
+
 /* Returns the address if `bytes` bytes fit there between next and end, else 0. */
 MK_INLINE uintptr_t mk_region_fit(uintptr_t next, uintptr_t end, size_t bytes, size_t align) {
     uintptr_t at = (next + align - 1) & -(uintptr_t)align;
@@ -136,6 +144,7 @@ MK_INLINE uintptr_t mk_region_fit(uintptr_t next, uintptr_t end, size_t bytes, s
 static MK_NOINLINE void *mk_region_alloc_new_block(struct mk_region *region, struct mk_mem *parent,
                                                    struct mk_thread *me, size_t bytes, size_t align) {
     if (bytes > SIZE_MAX / 2) return NULL;
+    align = MK_REGION_ALIGN(align);
     struct mk_region_block *block =
         mk_region_next_block(region, parent, me, sizeof(struct mk_region_block) + bytes + align - 1);
     if (!block) return NULL;
@@ -156,7 +165,7 @@ static MK_NOINLINE void *mk_region_alloc_new_block(struct mk_region *region, str
 /* Returns `bytes` bytes at a multiple of `align`, or NULL. */
 MK_INLINE void *mk_region_alloc(struct mk_region *region, struct mk_mem *parent, struct mk_thread *me, size_t bytes,
                                 size_t align) {
-    uintptr_t at = mk_region_fit(region->next, region->end, bytes, align);
+    uintptr_t at = mk_region_fit(region->next, region->end, bytes, MK_REGION_ALIGN(align));
     if (MK_UNLIKELY(!at)) return mk_region_alloc_new_block(region, parent, me, bytes, align);
     region->next = at + bytes;
     MK_ASAN_UNPOISON((void *)at, bytes);
