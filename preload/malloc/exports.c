@@ -381,7 +381,9 @@ EXPORT int malloc_trim(size_t keep) {
     if (!is_ready()) return 0;
     int saved = errno;
     mk_flush_caller();
+    struct mk_seat *seat = mk_enter(); /* so that no fork comes in between */
     bool any = mk_pages_trim();
+    mk_leave(seat);
     errno = saved;
     return any;
 }

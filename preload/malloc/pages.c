@@ -106,7 +106,7 @@ static void pages_count(struct mk_alloc *pages, int64_t bytes) {
 }
 
 static void *pages_map(void *hint, size_t bytes, int protection) {
-    void *at = mmap(hint, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *at = mmap(hint, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return at == MAP_FAILED ? NULL : at;
 }
 
@@ -536,7 +536,7 @@ static bool pages_is_run(size_t bytes, size_t align) {
     return bytes <= RUN_BYTES_MAX && align <= GRANULE_BYTES;
 }
 
-static void *pages_give(struct mk_alloc *pages, size_t bytes, size_t align, bool zeroed) {
+static void *pages_try(struct mk_alloc *pages, size_t bytes, size_t align, bool zeroed) {
     bool book = pages_is_book(bytes, align);
     if (pages_is_run(bytes, align)) {
         pthread_mutex_lock(&pages->lock);
@@ -545,6 +545,13 @@ static void *pages_give(struct mk_alloc *pages, size_t bytes, size_t align, bool
         if (block || book) return block;
     }
     return pages_alloc_large(pages, bytes, align, zeroed);
+}
+
+/* Before memory is refused, what is kept goes back. */
+static void *pages_give(struct mk_alloc *pages, size_t bytes, size_t align, bool zeroed) {
+    void *block = pages_try(pages, bytes, align, zeroed);
+    if (!block && mk_pages_trim()) block = pages_try(pages, bytes, align, zeroed);
+    return block;
 }
 
 /* LIN alloc: under the lock, or in the kernel. */
@@ -604,7 +611,9 @@ static void *pages_resize(struct mk_alloc *pages, struct mk_thread *me, void *bl
         done = region && pages_is_run(bytes, align) && pages_resize_run(pages, region, block, old_bytes, bytes);
         pthread_mutex_unlock(&pages->lock);
         if (done) return block;
-        if (!region) return pages_resize_large(pages, block, old_bytes, bytes, align);
+        /* The system moves no pages that it has been told different things of. */
+        void *there = region ? NULL : pages_resize_large(pages, block, old_bytes, bytes, align);
+        if (there) return there;
     }
     void *moved = pages_alloc(pages, me, bytes, align);
     if (!moved) return NULL;

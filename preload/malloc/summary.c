@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "memkit.h"
@@ -13,7 +14,8 @@
 #define STATS_MAX 32
 
 MK_ATOMIC(uint32_t) mk_summary_due;
-static int output = -1; /* -1: nothing is wanted */
+static int output = -1;           /* -1: nothing is wanted */
+static struct stat output_was; /* some programs close all that they did not open, and then open files of their own */
 
 #define OUTPUT_FD_MIN 200 /* beyond those that programs count on */
 
@@ -87,9 +89,15 @@ static void put_summary(struct text *text) {
     put(text, "\n");
 }
 
+static bool is_still_output(void) {
+    struct stat now;
+    return !fstat(output, &now) && now.st_dev == output_was.st_dev && now.st_ino == output_was.st_ino;
+}
+
 /* Returns false if the gate cannot be closed here and now. */
 static bool write_summary(bool try) {
     struct text text = {.n = 0};
+    if (!is_still_output()) return true;
     if (!mk_close_gate(try)) return false;
     put_summary(&text);
     mk_open_gate();
@@ -122,6 +130,7 @@ void mk_summary_begin(void) {
     /* of our own: many programs close theirs before they are at their end */
     output = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, OUTPUT_FD_MIN);
     if (output < 0) output = STDERR_FILENO;
+    if (fstat(output, &output_was)) output = -1;
     if (sigaction(SIGUSR1, NULL, &now) || now.sa_handler != SIG_DFL) return;
     sigaction(SIGUSR1, &ours, NULL);
 }

@@ -19,11 +19,14 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
+
+#define GATE_SPINS 100u /* looks at a thread that is inside, before the one that waits sleeps between them */
 
 static struct mk_memory *memory;
 static struct mk_seat seats[MK_SEATS_MAX];
-static pid_t tids[MK_SEATS_MAX];
+static pid_t tids[MK_SEATS_MAX], process; /* process: whose threads they are */
 static uint32_t free_ids[MK_SEATS_MAX], free_n; /* seats that have been taken before */
 static uint32_t high;                           /* seats beyond have not */
 static uint32_t looked_at;                      /* for threads that are gone */
@@ -34,6 +37,7 @@ static bool asymmetric, has_key;
 static MK_ATOMIC(uint32_t) closing;
 static __thread struct mk_seat *mine;
 static __thread bool left;
+static __thread bool forking; /* has closed the gate, and may allocate behind it: handlers of fork do */
 
 /* ---- seats: under the lock ---- */
 
@@ -44,18 +48,18 @@ static void give_seat(uint32_t id) {
     counts.now--;
 }
 
-/* Takes back the seat if its thread is gone. The calling thread has none. */
+/* Takes back the seat if its thread is gone. The calling thread has none. In a child that was not made by fork the
+ * system knows none of them, and yet one is there. */
 static void look_at(uint32_t id) {
-    if (seats[id].taken && syscall(SYS_tgkill, getpid(), tids[id], 0) && errno == ESRCH) give_seat(id);
+    if (!seats[id].taken || getpid() != process) return;
+    if (syscall(SYS_tgkill, process, tids[id], 0) && errno == ESRCH) give_seat(id);
 }
 
-/* Each new thread looks at one other; where seats are out, at all. */
+/* Each new thread looks at one other, and so does each call of one that finds no seat. */
 static void look_around(void) {
-    uint32_t looks = free_n || high < MK_SEATS_MAX ? high > 0 : high;
-    while (looks--) {
-        looked_at = (looked_at + 1) % high;
-        look_at(looked_at);
-    }
+    if (!high) return;
+    looked_at = (looked_at + 1) % high;
+    look_at(looked_at);
 }
 
 static struct mk_seat *take_seat_locked(void) {
@@ -90,7 +94,7 @@ static void leave_seat(struct mk_seat *seat) {
 
 /* Setting a key may allocate: by then there is a seat. */
 static struct mk_seat *take_seat(void) {
-    if (left) return NULL;
+    if (left || forking) return NULL;
     pthread_mutex_lock(&lock);
     struct mk_seat *seat = take_seat_locked();
     pthread_mutex_unlock(&lock);
@@ -125,7 +129,7 @@ static void set_inside(struct mk_seat *seat) {
         atomic_store_explicit(&seat->inside, 1, memory_order_relaxed);
         mk_fence_light(asymmetric);
         /* (4) acquire-load synchronizes-with the release-store (5): what was done behind the closed gate */
-        if (MK_LIKELY(!atomic_load_explicit(&closing, memory_order_acquire))) return;
+        if (MK_LIKELY(!atomic_load_explicit(&closing, memory_order_acquire)) || forking) return;
         set_outside(seat);
         pthread_mutex_lock(&lock);
         pthread_mutex_unlock(&lock);
@@ -136,7 +140,7 @@ struct mk_seat *mk_enter(void) {
     struct mk_seat *seat = mine;
     if (MK_UNLIKELY(!seat)) seat = take_seat();
     if (MK_UNLIKELY(!seat)) {
-        pthread_mutex_lock(&lock);
+        if (!forking) pthread_mutex_lock(&lock); /* else it has it */
         return NULL;
     }
     set_inside(seat);
@@ -151,24 +155,33 @@ struct mk_seat *mk_enter_id(uint32_t id) {
 void mk_leave(struct mk_seat *seat) {
     if (MK_LIKELY(seat != NULL)) {
         set_outside(seat);
-    } else {
+    } else if (!forking) {
         pthread_mutex_unlock(&lock);
     }
     /* (6) relaxed: a flag of this thread's own signal handler, or a hint */
     if (MK_UNLIKELY(atomic_load_explicit(&mk_summary_due, memory_order_relaxed))) mk_summary_late();
 }
 
+/* A thread of lower priority may have to get the processor first, so the one that waits gives way in earnest. */
+static void wait_outside(struct mk_seat *seat) {
+    const struct timespec pause = {.tv_nsec = 50000};
+    for (unsigned spins = 0; is_inside(seat); spins++) {
+        if (spins < GATE_SPINS) {
+            mk_pause();
+        } else {
+            nanosleep(&pause, NULL);
+        }
+    }
+}
+
 bool mk_close_gate(bool try) {
     struct mk_seat *seat = mine;
-    if (seat && is_inside(seat)) return false;
+    if (forking || (seat && is_inside(seat))) return false;
     if (try ? pthread_mutex_trylock(&lock) : pthread_mutex_lock(&lock)) return false;
     /* (7) relaxed: the fence orders it before (1) */
     atomic_store_explicit(&closing, 1, memory_order_relaxed);
     if (counts.now > (seat != NULL)) mk_fence_heavy(asymmetric);
-    for (uint32_t id = 0; id < high; id++) {
-        unsigned spins = 0;
-        while (is_inside(&seats[id])) mk_backoff(&spins);
-    }
+    for (uint32_t id = 0; id < high; id++) wait_outside(&seats[id]);
     return true;
 }
 
@@ -186,8 +199,6 @@ void mk_flush_caller(void) {
 
 /* ---- fork ---- */
 
-static __thread bool forking; /* has closed the gate */
-
 static void before_fork(void) {
     forking = mk_close_gate(false);
 }
@@ -195,11 +206,13 @@ static void before_fork(void) {
 static void after_fork_parent(void) {
     if (!forking) return;
     counts.forks++;
+    forking = false;
     mk_open_gate();
 }
 
 static void after_fork_child(void) {
     asymmetric = mk_fence_setup();
+    process = getpid();
     if (!forking) return;
     for (uint32_t id = 0; id < high; id++) {
         if (seats[id].taken && &seats[id] != mine) give_seat(id);
@@ -207,6 +220,7 @@ static void after_fork_child(void) {
     if (mine) tids[mine->me.id] = gettid();
     counts.most = counts.now;
     counts.forks = 0;
+    forking = false;
     mk_open_gate();
 }
 
@@ -214,6 +228,7 @@ static void after_fork_child(void) {
 
 void mk_threads_begin(const struct mk_choice *choice) {
     memory = choice->memory;
+    process = getpid();
     asymmetric = mk_fence_setup();
     has_key = !pthread_key_create(&key, thread_ends);
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);

@@ -1,7 +1,7 @@
 /* alloc_batch_differs - its batch leaves out the last word.
  *
  * case: batch
- * says: reset hits
+ * says: rewind hits
  */
 #include "alloc_base.h"
 
