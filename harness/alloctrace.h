@@ -3,8 +3,8 @@
  * docs/reference-trace.md has the bytes. Objects have no addresses in them: an allocation takes a free slot of
  * its thread, or, when another thread is to free the object, a number of its own. So the streams of different
  * threads depend on each other where an object crosses, and nowhere else; and each event has a place in one
- * order of all. Whatever a file says of itself is checked before it is believed: nothing is allocated by a
- * number that it holds.
+ * order of all. Whatever a file says of itself is checked before it is believed: how much memory is taken depends
+ * on the blocks that are there, and on no number that the file holds.
  */
 #ifndef MK_ALLOCTRACE_H
 #define MK_ALLOCTRACE_H
@@ -62,6 +62,7 @@ struct mk_alloctrace_tally {
     uint64_t implied;   /* frees that are not in the recording: an address was allocated twice */
     uint64_t inherited; /* frees of what was there when a child process began: left out, and no fault */
     uint32_t flags;
+    int failed; /* errno of the first event that could not be written, 0: not known; not in the trace */
 };
 #define MK_AT_CUT 1u      /* the program ended without closing the recording */
 #define MK_AT_REPAIRED 2u /* somebody has seen what is missing, and takes it as it is */

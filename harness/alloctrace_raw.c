@@ -63,7 +63,7 @@ struct raw {
     uint64_t allocations, crossing;
     struct mk_alloctrace_tally tally;
     struct mk_alloctrace_writer *writer; /* NULL: the first time */
-    uint64_t gaps;
+    uint64_t missing; /* tickets that are in no record */
     bool cut; /* the file ends in the middle of a block */
 };
 
@@ -374,7 +374,10 @@ static void run(struct raw *raw, uint32_t thread) {
             raw->waiting[shard] = thread;
             return;
         }
-        if (raw->heap_n && before(raw, raw->heap[0], thread)) {
+        /* A realloc that fails is whole before another thread goes on: its block is out of the books meanwhile,
+         * and no ticket keeps a free of that block behind its end. */
+        bool inside = track->taking && !is_ticketed(record->code);
+        if (raw->heap_n && !inside && before(raw, raw->heap[0], thread)) {
             push(raw, thread);
             return;
         }
@@ -388,19 +391,29 @@ static void run(struct raw *raw, uint32_t thread) {
     end_track(raw, thread);
 }
 
-/* Everybody waits for tickets that are in no record: passes over those of the thread that is first by time. Returns
- * false when nobody waits. */
+/* Returns how many tickets lie before the one that a thread waits with. */
+static uint32_t missing_before(const struct raw *raw, uint32_t thread) {
+    const struct record *record = &raw->track[thread].record;
+    return record->ticket - raw->next[record->shard];
+}
+
+/* Everybody waits for tickets that are in no record: passes over as few as will do, so that of those who wait for
+ * the same counter the one goes on whose ticket is next. Returns false when nobody waits. */
 static bool pass_gap(struct raw *raw) {
     uint32_t first = NONE;
+    uint64_t least = UINT64_MAX;
     for (unsigned shard = 0; shard < MK_RAW_SHARDS; shard++) {
         for (uint32_t t = raw->waiting[shard]; t != NONE; t = raw->track[t].waiting) {
-            if (first == NONE || before(raw, t, first)) first = t;
+            uint32_t n = missing_before(raw, t);
+            if (n > least || (n == least && !before(raw, t, first))) continue;
+            first = t;
+            least = n;
         }
     }
     if (first == NONE) return false;
     unsigned shard = raw->track[first].record.shard;
     raw->next[shard] = raw->track[first].record.ticket;
-    raw->gaps++;
+    raw->missing += least;
     wake(raw, shard);
     return true;
 }
@@ -409,8 +422,8 @@ static void go_through(struct raw *raw) {
     memset(raw->next, 0, sizeof raw->next);
     memset(raw->waiting, 0xff, sizeof raw->waiting);
     memset(raw->latest_ns, 0, sizeof raw->latest_ns);
-    raw->allocations = raw->crossing = raw->gaps = 0;
-    raw->tally = (struct mk_alloctrace_tally){.dropped = raw->head.dropped};
+    raw->allocations = raw->crossing = raw->missing = 0;
+    raw->tally = (struct mk_alloctrace_tally){.dropped = raw->head.dropped, .failed = raw->head.failed};
     for (size_t t = 0; t < raw->tracks; t++) {
         struct track *track = &raw->track[t];
         track->next = 0;
@@ -452,10 +465,17 @@ static void begin(struct raw *raw, struct mk_alloctrace_writer *writer, FILE *ou
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(texts[i]);
 }
 
+/* Returns whether something is missing that the recorder does not know of. In a program that ends in order each
+ * thread that still runs may have drawn a ticket and not written its record: that call is under way. */
+static bool is_cut(const struct raw *raw) {
+    uint64_t running = 0;
+    if (!raw->head.closed || raw->cut) return true;
+    for (size_t t = 0; t < raw->tracks; t++) running += raw->track[t].blocks && !raw->track[t].exited;
+    return raw->missing > running && !raw->tally.dropped;
+}
+
 static int convert(struct raw *raw, FILE *out, uint64_t *threads, uint64_t *events, struct mk_err *err) {
     struct mk_alloctrace_writer writer;
-    if (raw->size < MK_RAW_HEAD_BYTES) return mk_fail(err, "it is no capture: it ends in its head");
-    memcpy(&raw->head, raw->at, sizeof raw->head);
     if (memcmp(raw->head.magic, MK_RAW_MAGIC, MK_RAW_MAGIC_BYTES) != 0)
         return mk_fail(err, "it is no capture of allocations (F.raw, which `memkit-bench record` leaves)");
     if (raw->head.version != MK_RAW_VERSION)
@@ -468,10 +488,15 @@ static int convert(struct raw *raw, FILE *out, uint64_t *threads, uint64_t *even
     go_through(raw);
     *threads = writer.threads;
     if (raw->head.forked) raw->tally.flags |= MK_AT_FORKED;
-    if (!raw->head.closed || raw->cut || (raw->gaps && !raw->tally.dropped)) raw->tally.flags |= MK_AT_CUT;
+    if (is_cut(raw)) raw->tally.flags |= MK_AT_CUT;
     int failed = mk_alloctrace_end(&writer, &raw->tally, err);
     *events = writer.events;
     return failed;
+}
+
+/* By a read that may fail: of a page that is mapped, and cannot be had, one hears by a signal. */
+static bool read_head(struct raw *raw, int fd) {
+    return pread(fd, &raw->head, sizeof raw->head, 0) == (ssize_t)sizeof raw->head;
 }
 
 int mk_alloctrace_from_raw(const char *path, FILE *out, struct mk_alloctrace_tally *tally, uint64_t *threads,
@@ -481,7 +506,8 @@ int mk_alloctrace_from_raw(const char *path, FILE *out, struct mk_alloctrace_tal
     int failed = -1, fd = open(path, O_RDONLY | O_CLOEXEC);
     void *at = MAP_FAILED;
     if (fd < 0 || fstat(fd, &status)) mk_fail(err, "cannot be read: %s", strerror(errno));
-    else if (status.st_size < (off_t)MK_RAW_HEAD_BYTES) mk_fail(err, "it is no capture: it ends in its head");
+    else if (status.st_size < (off_t)MK_RAW_HEAD_BYTES || !read_head(&raw, fd))
+        mk_fail(err, "it is no capture: it ends in its head (there was no room for it?)");
     else if ((at = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
         mk_fail(err, "cannot be mapped: %s", strerror(errno));
     if (at != MAP_FAILED) {

@@ -14,6 +14,8 @@
 #define DAMAGED "the file is damaged: fetch or record it again, or see what can be read with --partial"
 #define CUT "it was cut off: --partial reads what is there, `trace verify --repair -o FILE` makes a whole one of it"
 
+#define THREADS_BEFORE 16384u /* that a file may name whose blocks are missing */
+
 static int wrong(struct mk_err *err, uint64_t at, const char *what, const char *remedy) {
     return mk_fail(err, "at byte %llu: %s; %s", (unsigned long long)at, what, remedy);
 }
@@ -95,13 +97,14 @@ static void add_block(struct mk_alloctrace *trace, uint64_t at, const unsigned c
     trace->info.threads = (uint32_t)trace->threads;
 }
 
-/* Returns what is wrong with the numbers of a block's head, or NULL, with the byte in *where. */
-static const char *check_block(const struct mk_alloctrace *trace, const unsigned char *head, uint64_t *where) {
+/* Returns what is wrong with the numbers of a block's head, or NULL, with the byte in *where. `most` is the number
+ * that threads' numbers are below. */
+static const char *check_block(const struct mk_alloctrace *trace, const unsigned char *head, uint64_t most,
+                               uint64_t *where) {
     uint32_t number = mk_record_get32(head + 4), events = mk_record_get32(head + 8), n = mk_record_get32(head + 12);
     uint64_t first = mk_record_get64(head + 16), last = mk_record_get64(head + 24);
     *where += 4;
-    /* Every thread has a block at least. */
-    if (number >= MK_AT_THREADS_MAX || number >= trace->size / MK_AT_BLOCK_BYTES)
+    if (number >= MK_AT_THREADS_MAX || number >= most)
         return "a thread's number that cannot be";
     *where += 4;
     if (n > MK_AT_PAYLOAD_MAX) return "a block longer than blocks can be";
@@ -116,11 +119,26 @@ static const char *check_block(const struct mk_alloctrace *trace, const unsigned
     return NULL;
 }
 
-static int read_block(struct mk_alloctrace *trace, uint64_t *at, unsigned char *payload, struct mk_err *err) {
+/* Returns how many threads there may be. Every thread has a block at least: the heads that follow one another are
+ * counted. The size of the file says nothing, since that may be a hole. Of a file that is cut off, threads may be
+ * known whose first blocks were still to come. */
+static uint64_t most_threads(const struct mk_alloctrace *trace, uint64_t at) {
+    unsigned char head[16];
+    uint64_t n = 0;
+    while (read_at(trace, at, head, sizeof head) && mk_record_get32(head) == MK_AT_BLOCK_TAG &&
+           mk_record_get32(head + 12) <= MK_AT_PAYLOAD_MAX) {
+        at += MK_AT_BLOCK_BYTES + mk_record_get32(head + 12);
+        n++;
+    }
+    return n + THREADS_BEFORE;
+}
+
+static int read_block(struct mk_alloctrace *trace, uint64_t *at, uint64_t most, unsigned char *payload,
+                      struct mk_err *err) {
     unsigned char head[MK_AT_BLOCK_BYTES];
     uint64_t where = *at;
     if (!read_at(trace, *at, head, sizeof head)) return ends(trace, "in the head of a block", err);
-    const char *why = check_block(trace, head, &where);
+    const char *why = check_block(trace, head, most, &where);
     if (why) return wrong(err, where, why, DAMAGED);
     uint32_t n = mk_record_get32(head + 12);
     if (!read_at(trace, *at + sizeof head, payload, n)) return ends(trace, "in a block", err);
@@ -150,13 +168,14 @@ static int read_closing(struct mk_alloctrace *trace, uint64_t at, struct mk_err 
     info->crossing = mk_record_get64(end + 24);
     info->tally = (struct mk_alloctrace_tally){mk_record_get64(end + 32), mk_record_get64(end + 40),
                                                mk_record_get64(end + 48), mk_record_get64(end + 56),
-                                               mk_record_get32(end + 64)};
+                                               mk_record_get32(end + 64), 0};
     mix(trace, end + 72);
     return 0;
 }
 
 static int read_blocks(struct mk_alloctrace *trace, uint64_t at, struct mk_err *err) {
     unsigned char tag[4], *payload = mk_need(MK_AT_PAYLOAD_MAX, 1);
+    uint64_t most = most_threads(trace, at);
     int failed = 0;
     for (;;) {
         if (!read_at(trace, at, tag, 4)) {
@@ -167,7 +186,7 @@ static int read_blocks(struct mk_alloctrace *trace, uint64_t at, struct mk_err *
             failed = read_closing(trace, at, err);
             break;
         }
-        failed = mk_record_get32(tag) == MK_AT_BLOCK_TAG ? read_block(trace, &at, payload, err)
+        failed = mk_record_get32(tag) == MK_AT_BLOCK_TAG ? read_block(trace, &at, most, payload, err)
                                                          : wrong(err, at, "here a block was to begin", DAMAGED);
         if (failed) break;
     }
@@ -251,7 +270,9 @@ static int next_block(struct mk_alloctrace_stream *stream, struct mk_err *err) {
     unsigned char head[MK_AT_BLOCK_BYTES];
     bool there = read_at(stream->trace, block->at, head, sizeof head);
     uint32_t n = there ? mk_record_get32(head + 12) : 0;
-    if (!stream->payload) stream->payload = mk_need(MK_AT_PAYLOAD_MAX, 1);
+    /* As long as this block is: a thread may have few events, and there may be many threads. */
+    free(stream->payload);
+    stream->payload = mk_need((n < MK_AT_PAYLOAD_MAX ? n : MK_AT_PAYLOAD_MAX) + 1, 1);
     stream->at = block->at + MK_AT_BLOCK_BYTES;
     if (!there || n > MK_AT_PAYLOAD_MAX || !read_at(stream->trace, stream->at, stream->payload, n) ||
         mk_record_checksum(mk_record_checksum(0, head, 40), stream->payload, n) != mk_record_get64(head + 40)) {

@@ -213,8 +213,10 @@ bool mk_alloctrace_lacks(const struct mk_alloctrace_tally *tally) {
 void mk_alloctrace_tell(const struct mk_alloctrace_tally *tally, struct mk_text *out) {
     if (tally->flags & MK_AT_CUT)
         mk_text_puts(out, "the program ended before the recording did: each thread's last events are missing\n");
-    if (tally->dropped)
-        mk_text_printf(out, "%" PRIu64 " events could not be written while it ran\n", tally->dropped);
+    if (tally->dropped) {
+        mk_text_printf(out, "%" PRIu64 " events could not be written while it ran%s%s\n", tally->dropped,
+                       tally->failed ? ": " : "", tally->failed ? strerror(tally->failed) : "");
+    }
     if (tally->unmatched)
         mk_text_printf(out, "%" PRIu64 " frees match no allocation, and are left out\n", tally->unmatched);
     if (tally->implied)

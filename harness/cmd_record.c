@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,8 +77,14 @@ static char *find_library(struct mk_err *err) {
     if (slash) *slash = '\0';
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         char *path = mk_need_format("%s%s/" LIBRARY, self, places[i]);
-        if (access(path, R_OK) == 0) return path;
+        bool there = access(path, R_OK) == 0, splits = strpbrk(path, " :") != NULL;
+        if (there && !splits) return path;
+        if (there) {
+            mk_fail(err, "it is in %.150s, and LD_PRELOAD takes no path with a space or a colon: move memkit-bench "
+                         "and it to a folder without", path);
+        }
         free(path);
+        if (there) return NULL;
     }
     mk_fail(err, "there is no " LIBRARY " beside this program or in its ../lib: `make` makes it, in the flavours "
                  "release and debug (this is %s)", mk_build_info()->flavour);
@@ -160,34 +167,72 @@ static void become(const struct order *order, const char *library, const char *b
     _exit(127);
 }
 
-/* Runs the program to its end. Returns its status as waitpid gives it, or -1. Interrupts are for it. */
+/* What would end `record` is for the program. The terminal sends the first two to both of them; the others may have
+ * been sent to `record` alone, so that they are handed on. */
+static const int for_program[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+#define FOR_PROGRAM (sizeof for_program / sizeof *for_program)
+static volatile sig_atomic_t program_pid;
+
+static void hand_on(int number) {
+    int kept = errno;
+    if (program_pid > 0) kill((pid_t)program_pid, number);
+    errno = kept;
+}
+
+static void restore(const struct sigaction *kept) {
+    for (size_t i = 0; i < FOR_PROGRAM; i++) sigaction(for_program[i], &kept[i], NULL);
+}
+
+/* Runs the program to its end. Returns its status as waitpid gives it, or -1. */
 static int run_program(const struct order *order, const char *library, const char *base) {
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, kept_int, kept_quit;
+    struct sigaction kept[FOR_PROGRAM];
+    sigset_t ours, before;
     int status = -1;
-    sigaction(SIGINT, &ignore, &kept_int);
-    sigaction(SIGQUIT, &ignore, &kept_quit);
+    sigemptyset(&ours);
+    for (size_t i = 0; i < FOR_PROGRAM; i++) {
+        struct sigaction action = {.sa_handler = i < 2 ? SIG_IGN : hand_on};
+        sigaddset(&ours, for_program[i]);
+        sigaction(for_program[i], NULL, &kept[i]);
+        if (kept[i].sa_handler != SIG_IGN) sigaction(for_program[i], &action, NULL); /* nohup */
+    }
+    sigprocmask(SIG_BLOCK, &ours, &before); /* until it is known whom they are for */
     pid_t child = fork();
     if (child == 0) {
-        sigaction(SIGINT, &kept_int, NULL);
-        sigaction(SIGQUIT, &kept_quit, NULL);
+        restore(kept);
+        sigprocmask(SIG_SETMASK, &before, NULL);
         become(order, library, base);
     }
+    program_pid = child;
+    sigprocmask(SIG_SETMASK, &before, NULL);
     while (child > 0 && waitpid(child, &status, 0) < 0) {
-        if (errno != EINTR) status = -1;
+        if (errno != EINTR) break;
     }
-    sigaction(SIGINT, &kept_int, NULL);
-    sigaction(SIGQUIT, &kept_quit, NULL);
+    program_pid = 0;
+    restore(kept);
     return status;
 }
 
 /* ---- the trace ----------------------------------------------------------------------------- */
+
+/* Moves a trace to its place. One that is there is not given up for one in which there is nothing, and the capture
+ * of that is of no more use. */
+static int move_into_place(const char *part, const char *out, const char *raw, bool keep, bool empty,
+                           struct mk_err *err) {
+    if (empty && access(out, F_OK) == 0) {
+        if (!keep) unlink(raw);
+        return mk_fail(err, "nothing was written before the program ended: %.150s stays as it was", out);
+    }
+    if (rename(part, out)) return mk_fail(err, "cannot be moved into place: %s", strerror(errno));
+    if (!keep) unlink(raw);
+    return 0;
+}
 
 /* Makes the trace beside its place, and moves it there when it is whole. Returns the exit status. */
 static int finish_one(const char *raw, const char *out, bool keep) {
     struct mk_alloctrace_tally tally = {0};
     struct mk_text said = {0};
     struct mk_err err;
-    uint64_t threads, events;
+    uint64_t threads = 0, events = 0;
     char *part = mk_need_format("%s.part", out);
     FILE *to = fopen(part, "wb");
     int status = MK_EXIT_FINE, failed = 0;
@@ -197,12 +242,12 @@ static int finish_one(const char *raw, const char *out, bool keep) {
     } else {
         failed = mk_alloctrace_from_raw(raw, to, &tally, &threads, &events, &err);
         if (fclose(to) && !failed) failed = mk_fail(&err, "cannot be written: %s", strerror(errno));
-        if (!failed && rename(part, out)) failed = mk_fail(&err, "cannot be moved into place: %s", strerror(errno));
+        bool empty = !events && mk_alloctrace_lacks(&tally);
+        if (!failed) failed = move_into_place(part, out, raw, keep, empty, &err);
         if (failed) {
             status = fail(raw, &err, MK_EXIT_UNMEASURED);
             unlink(part);
         } else {
-            if (!keep) unlink(raw);
             fprintf(stderr, "%s: %" PRIu64 " events of %" PRIu64 " thread%s\n", out, events, threads,
                     threads == 1 ? "" : "s");
             mk_alloctrace_tell(&tally, &said);
@@ -215,7 +260,13 @@ static int finish_one(const char *raw, const char *out, bool keep) {
     return status;
 }
 
-/* Finds captures of children: base.PID.raw. Returns whether there are some, to be freed. */
+/* Returns whether a path is base.PID.raw: others that look like it are not ours. */
+static bool is_child(const char *base, const char *path) {
+    size_t from = strlen(base) + 1, digits = strspn(path + from, "0123456789");
+    return digits && strcmp(path + from + digits, ".raw") == 0;
+}
+
+/* Finds what may be captures of children (see is_child). Returns whether there are some, to be freed. */
 static bool find_children(const char *base, glob_t *found) {
     struct mk_text pattern = {0};
     for (const char *at = base; *at; at++) {
@@ -234,6 +285,7 @@ static int finish_children(const char *base, bool keep) {
     int gravest = MK_EXIT_FINE;
     if (!find_children(base, &found)) return gravest;
     for (size_t i = 0; i < found.gl_pathc; i++) {
+        if (!is_child(base, found.gl_pathv[i])) continue;
         char *out = mk_need_text(found.gl_pathv[i]);
         out[strlen(out) - 4] = '\0';
         int status = finish_one(found.gl_pathv[i], out, keep);
@@ -254,31 +306,68 @@ static void say_end(const char *program, int status) {
 }
 
 /* Captures of an earlier recording of the same name would be taken for this one's. */
-static void clear(const char *base, bool children) {
-    char *raw = mk_need_format("%s.raw", base);
+static void clear_children(const char *base) {
     glob_t found;
-    unlink(raw);
-    free(raw);
-    if (!children || !find_children(base, &found)) return;
-    for (size_t i = 0; i < found.gl_pathc; i++) unlink(found.gl_pathv[i]);
+    if (!find_children(base, &found)) return;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        if (is_child(base, found.gl_pathv[i])) unlink(found.gl_pathv[i]);
+    }
     globfree(&found);
+}
+
+/* Opens the capture and locks it until it is closed: two recordings to one file would lose both. Returns the file,
+ * with what is known of it, or -1 with err set. */
+static int open_locked(const char *raw, struct stat *status, struct mk_err *err) {
+    struct stat by_name;
+    int fd = open(raw, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) return mk_fail(err, "cannot be written: %s", strerror(errno));
+    bool taken = flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+    /* Who has had the lock until now may have deleted the file meanwhile. */
+    if (!taken && fstat(fd, status) == 0 && stat(raw, &by_name) == 0 && status->st_ino == by_name.st_ino &&
+        status->st_dev == by_name.st_dev) {
+        return fd;
+    }
+    close(fd);
+    return mk_fail(err, "another recording to this file is under way: give another -o FILE");
+}
+
+/* Makes the capture, empty and locked, before the program runs, so that what cannot be written is known then. One
+ * that is left over is deleted, and not emptied: its program may still run, and write into it. Returns the file, or
+ * -1 with err set. */
+static int claim(const char *raw, const char *out, struct mk_err *err) {
+    struct stat status;
+    if (stat(out, &status) == 0 && !S_ISREG(status.st_mode))
+        return mk_fail(err, "cannot be written: it is there, and is no file");
+    int old = open_locked(raw, &status, err);
+    if (old < 0 || !status.st_size) return old;
+    unlink(raw);
+    int fd = open_locked(raw, &status, err);
+    close(old);
+    return fd;
 }
 
 static int record(const struct order *order, const char *library) {
     struct mk_err err;
+    struct stat captured;
     char *base = absolute(order->out), *raw = mk_need_format("%s.raw", base);
-    clear(base, order->children);
-    int ended = run_program(order, library, base), status;
-    if (access(raw, R_OK) != 0) {
-        mk_fail(&err, "nothing was recorded: the program did not start, or did not load " LIBRARY
-                      " (a static program behind a script?)");
-        say_end(order->program[0], ended);
-        status = fail(order->program[0], &err, MK_EXIT_BROKEN);
+    int status, fd = claim(raw, order->out, &err);
+    if (fd < 0) {
+        status = fail(order->out, &err, MK_EXIT_USAGE);
     } else {
+        if (order->children) clear_children(base);
+        int ended = run_program(order, library, base);
         say_end(order->program[0], ended);
-        status = finish_one(raw, order->out, order->keep_raw);
-        int children = order->children ? finish_children(base, order->keep_raw) : MK_EXIT_FINE;
-        if (!status) status = children;
+        if (stat(raw, &captured) || !captured.st_size) {
+            unlink(raw);
+            mk_fail(&err, "nothing was recorded: the program did not start, or did not load " LIBRARY
+                          " (a static program behind a script?), or there was no room for FILE.raw");
+            status = fail(order->program[0], &err, MK_EXIT_BROKEN);
+        } else {
+            status = finish_one(raw, order->out, order->keep_raw);
+            int children = order->children ? finish_children(base, order->keep_raw) : MK_EXIT_FINE;
+            if (!status) status = children;
+        }
+        close(fd);
     }
     free(base);
     free(raw);

@@ -212,6 +212,35 @@ TEST(every_change_of_a_byte_is_refused) {
     free(made.at);
 }
 
+/* A file that is a hole behind its first block could have so many threads, by its size; it has one block. */
+TEST(a_thread_s_number_is_bounded_by_the_blocks_and_not_by_the_size) {
+    static const uint32_t numbers[] = {5, 15999999};
+    for (size_t i = 0; i < 2; i++) {
+        struct made made;
+        struct mk_alloctrace trace;
+        struct mk_err err = {""};
+        char path[256];
+        make_small(&made, (struct mk_alloctrace_tally){0});
+        unsigned char *block =
+            (unsigned char *)made.at + MK_RECORD_HEAD_BYTES + mk_record_get32((unsigned char *)made.at + 16);
+        uint32_t n = mk_record_get32(block + 12);
+        size_t bytes = (size_t)((char *)block - made.at) + MK_AT_BLOCK_BYTES + n;
+        mk_record_put32(block + 4, numbers[i]);
+        uint64_t sum = mk_record_checksum(0, block, 40);
+        mk_record_put64(block + 40, mk_record_checksum(sum, block + MK_AT_BLOCK_BYTES, n));
+        int fd = child_file(path, sizeof path);
+        CHECK_EQ(write(fd, made.at, bytes), (ssize_t)bytes);
+        CHECK_EQ(ftruncate(fd, 800000000), 0);
+        close(fd);
+        CHECK_EQ(mk_alloctrace_open(&trace, path, true, &err), 0);
+        CHECK_EQ(trace.threads, i ? 0 : numbers[i] + 1);
+        CHECK(strstr(trace.info.cut, i ? "a thread's number that cannot be" : "here a block was to begin"));
+        mk_alloctrace_close(&trace);
+        unlink(path);
+        free(made.at);
+    }
+}
+
 /* Files whose checksums are right, and whose events are not. */
 TEST(wrong_events_are_refused_with_their_place) {
     static const struct {
@@ -447,6 +476,58 @@ TEST(what_matches_nothing_is_counted_and_left_out) {
     struct mk_alloctrace_tally tally;
     free(convert(&capture, &tally));
     CHECK(tally.unmatched == 0 && tally.inherited == 2 && tally.flags == MK_AT_FORKED);
+}
+
+/* Of a counter whose first ticket is missing, those that wait go on by their tickets, not by their clocks. */
+TEST(what_waits_behind_a_missing_ticket_stays_in_order) {
+    static struct capture capture;
+    begin_capture(&capture);
+    add(&capture, MK_RAW_CLOCK, 0, 0, 10);
+    add(&capture, MK_RAW_START, 0, 0, 0);
+    add(&capture, MK_RAW_FREE, A, 3, 0);
+    end_block(&capture, 0);
+    add(&capture, MK_RAW_CLOCK, 0, 0, 1000);
+    add(&capture, MK_RAW_START, 0, 0, 0);
+    add(&capture, MK_RAW_MALLOC, A, 1, 16);
+    add(&capture, MK_RAW_MALLOC, B, 2, 24);
+    end_block(&capture, 1);
+    check_capture(&capture, "1:malloc[16]=X0 1:malloc[24]=L0 0:free(X0)", 0, 0, 0);
+}
+
+/* In a program that ends in order a thread that still runs may be between its ticket and its record. */
+TEST(a_call_under_way_at_the_end_is_no_cut) {
+    for (uint32_t missing = 0; missing < 3; missing++) {
+        static struct capture capture;
+        begin_capture(&capture);
+        add(&capture, MK_RAW_START, 0, 0, 0);
+        add(&capture, MK_RAW_MALLOC, A, missing, 16);
+        end_block(&capture, 0);
+        check_capture(&capture, "0:malloc[16]=L0", 0, 0, missing > 1 ? MK_AT_CUT : 0);
+        begin_capture(&capture);
+        add(&capture, MK_RAW_START, 0, 0, 0);
+        add(&capture, MK_RAW_MALLOC, A, missing, 16);
+        add(&capture, MK_RAW_EXIT, 0, 0, 0);
+        end_block(&capture, 0);
+        check_capture(&capture, "0:malloc[16]=L0", 0, 0, missing ? MK_AT_CUT : 0);
+    }
+}
+
+/* Another thread, whose clock is behind, frees what a realloc that failed has left. */
+TEST(a_failed_realloc_is_whole_before_another_thread_frees) {
+    static struct capture capture;
+    begin_capture(&capture);
+    add(&capture, MK_RAW_CLOCK, 0, 0, 10);
+    add(&capture, MK_RAW_START, 0, 0, 0);
+    add_short(&capture, MK_RAW_MALLOC, A, 16);
+    add_short(&capture, MK_RAW_TAKE, A, 0);
+    add(&capture, MK_RAW_CLOCK, 0, 0, 5000);
+    add(&capture, MK_RAW_KEPT, 0, 0, 99);
+    end_block(&capture, 0);
+    add(&capture, MK_RAW_CLOCK, 0, 0, 100);
+    add(&capture, MK_RAW_START, 0, 0, 0);
+    add(&capture, MK_RAW_FREE, A, 2, 0);
+    end_block(&capture, 1);
+    check_capture(&capture, "0:malloc[16]=X0 0:realloc_failed[99] 1:free(X0)", 0, 0, 0);
 }
 
 /* A block that is missing leaves tickets that nobody has; the others go on. */

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -387,6 +388,43 @@ def test_leaving_at_once_loses_nothing(case):
     return None
 
 
+BUSY = r"""
+#include <signal.h>
+#include <sys/time.h>
+static void churn(unsigned i) {
+    void *p[64] = {0};
+    for (;; i++) { unsigned k = i * 7 & 63; free(p[k]); p[k] = malloc(16 + i * 37 % 500); }
+}
+static void leave(int number) { _exit(0); }
+static void *work(void *arg) { churn((unsigned)(uintptr_t)arg); return NULL; }
+int main(int argc, char **argv) {
+    pthread_t id;
+    struct itimerval soon = {{0, 0}, {0, 20000}};
+    if (argc > 1) {
+        signal(SIGALRM, leave);
+        setitimer(ITIMER_REAL, &soon, NULL);
+        churn(0);
+    }
+    for (uintptr_t t = 0; t < 3; t++) pthread_create(&id, NULL, work, (void *)t);
+    usleep(10000);
+    return 0;
+}
+"""
+
+
+def test_an_end_amid_allocations_writes_each_record_once(case):
+    """Out of a signal handler, which may come right after a buffer was written; and while three threads go on."""
+    if missing():
+        return missing()
+    path = program(case, BUSY)
+    for arguments in ["handler"], []:
+        for _ in range(6):
+            record(case, path, *arguments)
+            said = verified(case)
+            equal((said["unmatched"], said["implied"], said["dropped"]), (0, 0, 0))
+    return None
+
+
 def test_a_program_that_allocates_nothing_has_a_whole_trace(case):
     if missing():
         return missing()
@@ -433,7 +471,7 @@ def test_a_full_disk_does_not_stop_the_program(case):
     }""")
     run = record(case, path, status=3)
     equal(run.stdout, "done\n")
-    contains(run.stderr, "could not be written")
+    contains(run.stderr, "could not be written", "File too large")
     said = json.loads(case.run("trace", "info", "--json", "t.trace").stdout)
     assert said["dropped"] > 100000 and said["ended"], said["dropped"]
     assert abs(said["events"] + said["dropped"] - 800000) < 100, said
@@ -479,6 +517,86 @@ def test_a_capture_that_was_left_is_finished(case):
     return None
 
 
+def test_a_trace_is_not_given_up_for_an_empty_one(case):
+    if missing():
+        return missing()
+    path = program(case, "int main(int argc, char **argv) { malloc(100005); if (argc > 1) raise(9); return 0; }")
+    record(case, path)
+    run = record(case, path, "killed", status=3)
+    contains(run.stderr, "ended by signal 9", "t.trace stays as it was")
+    equal(sizes(case), [100005])
+    verified(case)
+    equal(sorted(os.listdir(case.folder)), ["prog", "prog.c", "t.trace"])
+    return None
+
+
+def test_only_captures_of_its_own_are_cleared(case):
+    if missing():
+        return missing()
+    others = ["t.trace.1x.raw", "t.trace.2.old.raw", "t.trace.3.raw.raw"]
+    for name in others:
+        case.file(name, name)
+    for name in "t.trace.raw", "t.trace.4.raw":
+        case.file(name, "of an earlier recording")
+    record(case, program(case, FORKING), options=["--children"])
+    for name in others:
+        with open(os.path.join(case.folder, name), encoding="utf-8") as file:
+            equal(file.read(), name)
+    verified(case)
+    assert not os.path.exists(os.path.join(case.folder, "t.trace.4.raw"))
+    return None
+
+
+def test_two_recordings_to_one_file_are_not_made_at_once(case):
+    if missing():
+        return missing()
+    path = program(case, r"""int main(int argc, char **argv) {
+        void *p = malloc(100005);
+        puts("runs");
+        fflush(stdout);
+        if (argc > 1) getchar();
+        return 0;
+    }""")
+    with subprocess.Popen([BENCH, "record", "-o", "t.trace", "--", path, "wait"], cwd=case.folder, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
+        equal(first.stdout.readline(), "runs\n")
+        second = record(case, path, status=2)
+        equal(second.stdout, "")
+        contains(second.stderr, "another recording to this file is under way")
+        _, said = first.communicate("x\n")
+        equal(first.returncode, 0, said)
+    equal(sizes(case), [100005])
+    verified(case)
+    return None
+
+
+def test_a_signal_to_end_it_is_for_the_program(case):
+    if missing():
+        return missing()
+    path = program(case, r"""
+    #include <signal.h>
+    static void leave(int number) { _exit(9); }
+    int main(void) {
+        signal(SIGTERM, leave);
+        signal(SIGHUP, leave);
+        malloc(100005);
+        puts("runs");
+        fflush(stdout);
+        for (;;) pause();
+    }""")
+    for number in signal.SIGTERM, signal.SIGHUP:
+        with subprocess.Popen([BENCH, "record", "-o", "t.trace", "--", path], cwd=case.folder, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as run:
+            equal(run.stdout.readline(), "runs\n")
+            run.send_signal(number)
+            _, said = run.communicate()
+            equal(run.returncode, 0, said)
+            contains(said, "ended with status 9")
+        equal(sizes(case), [100005])
+        verified(case)
+    return None
+
+
 # ---- what is refused -------------------------------------------------------------------------
 
 def test_what_cannot_be_recorded_says_why(case):
@@ -514,6 +632,35 @@ def test_without_the_library_it_says_where_it_should_be(case):
                          check=False)
     equal(run.returncode, 6, run.stderr)
     contains(run.stderr, "there is no libmemkit-trace.so beside this program", "../lib", "make")
+
+
+def test_what_cannot_be_written_is_known_before_the_run(case):
+    if missing():
+        return missing()
+    path = program(case, 'int main(void) { puts("runs"); return 0; }')
+    os.mkdir(os.path.join(case.folder, "folder"))
+    os.mkfifo(os.path.join(case.folder, "pipe"))
+    for out in "folder", "pipe", "/proc/no.trace":
+        run = case.run("record", "-o", out, "--", path)
+        equal((run.returncode, run.stdout), (2, ""), run.stderr)
+        contains(run.stderr, "cannot be written" if out[0] != "/" else "cannot")
+    return None
+
+
+def test_a_folder_that_cannot_be_named_says_so(case):
+    if missing():
+        return missing()
+    for name in "with space", "with:colon":
+        folder = os.path.join(case.folder, name)
+        os.mkdir(folder)
+        shutil.copy(BENCH, folder)
+        shutil.copy(LIBRARY, folder)
+        run = subprocess.run([os.path.join(folder, "memkit-bench"), "record", "-o", "t.trace", "--", "/bin/true"], cwd=case.folder,
+                             capture_output=True, text=True, check=False)
+        equal(run.returncode, 6, run.stderr)
+        contains(run.stderr, "a space or a colon", name)
+        assert not [file for file in os.listdir(case.folder) if file.startswith("t.trace")]
+    return None
 
 
 def test_traces_of_the_two_sorts_are_told_apart(case):

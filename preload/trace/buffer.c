@@ -94,11 +94,13 @@ static void drain(struct mk_buffer *buffer, const uint64_t *to) {
     buffer->block.number++;
 }
 
+/* The buffer is empty before the lock is free: the end of the program, in another thread or in a signal handler
+ * that comes in as soon as the signals are let through, would write the same records a second time. */
 static void empty(struct mk_buffer *buffer) {
     lock();
     if (mk_trace_on) drain(buffer, buffer->at);
+    __atomic_store_n(&buffer->at, buffer->word, __ATOMIC_RELEASE);
     unlock();
-    buffer->at = buffer->word;
 }
 
 /* Notes the time, makes room where it is due, and says when to look again: less often in a busy thread. */
@@ -243,18 +245,21 @@ void mk_trace_rare(unsigned code, unsigned align_log2, const void *address, uint
 
 /* ---- the program's end, and its forks ------------------------------------------------------ */
 
-/* Everything that is in buffers goes out, also of threads that still run: they may add to them meanwhile, but
- * nobody looks any more. */
+/* Everything that is in buffers goes out, also of threads that still run. They stop recording first: otherwise
+ * records of one thread would go out whose predecessors, in a buffer that was drained earlier, do not. After the
+ * barrier at most the record that a thread is in the middle of is missing. */
 static void finish(void) {
     if (mk_mine && !mk_mine->at) begin_anew();
     if (!mk_file_is_ours()) return;
     lock();
-    if (mk_trace_on && (used ? mk_file_open() : mk_file_is_open())) {
+    bool was_on = mk_trace_on;
+    __atomic_store_n(&mk_trace_on, false, __ATOMIC_RELAXED);
+    if (was_on && can_own) syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    if (was_on && (used ? mk_file_open() : mk_file_is_open())) {
         for (struct mk_buffer *buffer = used; buffer; buffer = buffer->next)
             drain(buffer, __atomic_load_n(&buffer->at, __ATOMIC_ACQUIRE));
         mk_file_close();
     }
-    mk_trace_on = false;
     unlock();
 }
 

@@ -2,7 +2,6 @@
  * of a limit comes through, and where nothing can be written, it goes on, and what is missing is counted. */
 #include "trace.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -47,13 +46,19 @@ static long sys_read(const char *path, char *to, size_t room) {
     return n;
 }
 
-/* All signals are blocked (the lock): that of a limit on files is taken away where it is not the program's. */
+/* All signals are blocked (the lock): that of a limit on files is taken away where it is not the program's. What is
+ * written in part is gone on with, since only the next call says why. */
 static bool sys_write(const void *from, size_t n, uint64_t at) {
+    const char *bytes = from;
     long done;
     do {
-        done = syscall(SYS_pwrite64, file.fd, from, n, at);
-    } while (done < 0 && errno == EINTR);
-    if (done == (long)n) return true;
+        done = syscall(SYS_pwrite64, file.fd, bytes, n, at);
+        if (done <= 0) continue;
+        bytes += done;
+        at += (uint64_t)done;
+        n -= (size_t)done;
+    } while (n && (done > 0 || (done < 0 && errno == EINTR)));
+    if (!n) return true;
     file.head.failed = done < 0 ? errno : ENOSPC;
     if (done < 0 && errno == EFBIG) {
         struct timespec none = {0, 0};
@@ -122,7 +127,6 @@ static int open_new(void) {
 
 static void fill_head(struct mk_raw_head *head) {
     struct utsname system;
-    Dl_info allocator;
     long n;
     memset(head, 0, sizeof *head);
     memcpy(head->magic, MK_RAW_MAGIC, MK_RAW_MAGIC_BYTES);
@@ -143,8 +147,7 @@ static void fill_head(struct mk_raw_head *head) {
         snprintf(head->machine, sizeof head->machine, "%.40s %.60s %.40s, %ld CPUs", system.sysname, system.release,
                  system.machine, sysconf(_SC_NPROCESSORS_ONLN));
     }
-    if (dladdr(__extension__(void *) mk_next.malloc, &allocator) && allocator.dli_fname)
-        snprintf(head->allocator, sizeof head->allocator, "%s", allocator.dli_fname);
+    if (mk_next.file) snprintf(head->allocator, sizeof head->allocator, "%s", mk_next.file);
 }
 
 static bool write_head(void) {
@@ -164,12 +167,12 @@ bool mk_file_open(void) {
     if (file.fd < 0) return false;
     fill_head(&file.head);
     file.head.dropped = dropped;
-    file.end = MK_RAW_HEAD_BYTES;
+    file.end = 0;
     if (fstat(file.fd, &status) == 0) {
         file.device = status.st_dev;
         file.inode = status.st_ino;
     }
-    write_head();
+    if (write_head()) file.end = MK_RAW_HEAD_BYTES;
     return true;
 }
 
@@ -236,7 +239,8 @@ void mk_file_write(struct mk_raw_block *block) {
     file.end += n;
 }
 
-/* The head is there already, so that this takes no room on a full disk. */
+/* The head is there already, so that this takes no room on a full disk. Where there was none for the head, the
+ * file stays empty, if there is none now either: a hole in its place could not be mapped. */
 void mk_file_close(void) {
     if (!still_ours()) return;
     file.head.closed = 1;

@@ -30,6 +30,13 @@ static void find(void *function, const char *name) {
     __builtin_memcpy(function, &found, sizeof found);
 }
 
+/* Returns the file that a function is in, or NULL. Here, like what is looked up above, and not when the capture is
+ * opened: it takes the loader's lock, and a thread that holds that one, inside dlopen, may wait for the capture. */
+static const char *file_of(void *(*function)(size_t)) {
+    Dl_info info;
+    return dladdr(__extension__(void *) function, &info) ? info.dli_fname : NULL;
+}
+
 bool mk_next_find(void) {
     static const char trouble[] = "libmemkit-trace.so: there is no allocator behind it\n";
     struct mk_next next;
@@ -45,6 +52,7 @@ bool mk_next_find(void) {
     find(&next.memalign, "memalign");
     find(&next.usable_size, "malloc_usable_size");
     find(&next.exit_now, "_exit");
+    next.file = file_of(next.malloc);
     if (!next.malloc || !next.calloc || !next.realloc || !next.free || !next.posix_memalign || !next.memalign) {
         if (write(2, trouble, sizeof trouble - 1) < 0) looking = true;
         __builtin_trap();

@@ -25,6 +25,7 @@ struct mk_next {
     void *(*memalign)(size_t align, size_t size);
     size_t (*usable_size)(void *block);
     void (*exit_now)(int status);
+    const char *file; /* where malloc comes from; NULL: not known */
 };
 extern struct mk_next mk_next;
 
