@@ -38,7 +38,7 @@
  *             max(64 B, align) more, from the parent each, aligned as chunks are: the first unit of an aligned
  *             128 KiB is where large blocks begin, and no small one. 31 KiB a thread id that was ever used. A thread
  *             keeps at most 16 KiB a class in its magazine, or two blocks, 8 KiB for each of 8 others whose blocks it
- *             has freed, and 256 KiB of empty spans; one chunk in 8 may be empty. What is beyond goes back to the
+ *             has freed, and 128 KiB of empty spans; one chunk in 8 may be empty. What is beyond goes back to the
  *             chunk, and the chunk to the parent. flush gives all of this back.
  * Limits:     blocks that others free come back when their owner next runs out of that class, flushes or leaves: a
  *             thread that never allocates again keeps what others free of its own. Double and foreign frees pass
@@ -68,7 +68,7 @@
 #define TL_BATCH_BYTES 8192u
 #define TL_OUTS MK_TUNE(8u, 1u)   /* owners that a thread gathers for */
 #define TL_RING MK_TUNE(1024u, 2u)
-#define TL_EMPTY_UNITS MK_TUNE(64u, 0u) /* of empty spans that a thread keeps */
+#define TL_EMPTY_UNITS MK_TUNE(32u, 0u) /* of empty spans that a thread keeps */
 #define TL_SPARE_PART MK_TUNE(8u, UINT32_MAX) /* of the chunks, one in so many may be kept empty */
 #define TL_LARGE_BYTES 64u /* header of a large block, at least; it ends where the block begins */
 

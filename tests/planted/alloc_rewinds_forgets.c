@@ -2,19 +2,19 @@
  *
  * bug:       what a scope took from the parent is never given back, nor used again
  * finds:     scopes | no_memory
- * rule:      oracle
+ * rule:      oracle | lsan/leak
  * flavours:  release debug asan
  * pressure:  any
  * single:    fails
  */
+#define REWIND and_forget
 #include "alloc_scopes.h"
 
-static void region_rewind(struct mk_alloc *alloc, struct mk_thread *me, struct mk_mark mark) {
-    (void)me;
+static void REWIND(struct mk_region *region, struct mk_mem *parent, struct mk_mark mark) {
 #ifndef TWIN
-    while ((uintptr_t)alloc->region.blocks != mark.word[0]) alloc->region.blocks = alloc->region.blocks->older;
+    while ((uintptr_t)region->blocks != mark.word[0]) region->blocks = region->blocks->older;
 #endif
-    mk_region_rewind(&alloc->region, alloc->parent, mark);
+    mk_region_rewind(region, parent, mark);
 }
 
 MK_ALLOC(alloc_rewinds_forgets, SCOPES);

@@ -7,14 +7,14 @@
  * pressure:  any
  * single:    fails
  */
+#define REWIND too_far
 #include "alloc_scopes.h"
 
-static void region_rewind(struct mk_alloc *alloc, struct mk_thread *me, struct mk_mark mark) {
-    (void)me;
+static void REWIND(struct mk_region *region, struct mk_mem *parent, struct mk_mark mark) {
 #ifndef TWIN
     if (mark.word[0]) mark.word[1] = (uintptr_t)((struct mk_region_block *)mark.word[0] + 1);
 #endif
-    mk_region_rewind(&alloc->region, alloc->parent, mark);
+    mk_region_rewind(region, parent, mark);
 }
 
 MK_ALLOC(alloc_rewinds_past, SCOPES);

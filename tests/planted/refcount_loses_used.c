@@ -3,7 +3,7 @@
  * bug:       lost update: a reference that is taken between the two is never counted, and the object ends under it
  * finds:     shared | births | history | refcount_*
  * rule:      oracle | ?san/heap-use-after-free | asan/double-free | tsan/data-race | ?san/segv | ?san/bus | crash
- *            | hang
+ *            | hang | lsan/leak
  * flavours:  release debug tsan asan model
  * pressure:  any
  * single:    passes
