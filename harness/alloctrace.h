@@ -220,9 +220,10 @@ struct mk_alloctrace_stats {
     uint64_t last_ns;
     uint64_t *of_thread; /* events, by thread; owned */
     size_t of_thread_n;
-    struct mk_alloctrace_point point[MK_AT_POINTS];
+    struct mk_alloctrace_point point[MK_AT_POINTS + 1]; /* the highest of each stretch, and the end */
     uint32_t points;
-    uint64_t every; /* events between two points */
+    struct mk_alloctrace_point end;
+    uint64_t every; /* events of a stretch */
 };
 
 /* Walks over a trace. Returns 0, or -1 with err set; *stats is to be freed either way. */

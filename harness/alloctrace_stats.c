@@ -10,17 +10,36 @@ unsigned mk_alloctrace_bucket(uint64_t number) {
     return number ? 64 - (unsigned)__builtin_clzll(number) : 0;
 }
 
-/* A point every so many events; when there are too many, every second one goes. */
+/* Of two in a row. */
+static struct mk_alloctrace_point higher(struct mk_alloctrace_point a, struct mk_alloctrace_point b) {
+    return b.live_bytes > a.live_bytes ? b : a;
+}
+
+/* The highest point of each stretch of so many events, so that no peak is missing; when there are too many, two
+ * stretches become one. */
 static void add_point(struct mk_alloctrace_stats *stats, const struct mk_alloctrace_event *event) {
-    if (event->order % stats->every != 0) return;
+    struct mk_alloctrace_point now = {event->order, event->time_ns, stats->live_bytes, stats->live_blocks};
+    struct mk_alloctrace_point *last = stats->points ? &stats->point[stats->points - 1] : NULL;
+    stats->end = now;
+    if (last && last->order / stats->every == now.order / stats->every) {
+        *last = higher(*last, now);
+        return;
+    }
     if (stats->points == MK_AT_POINTS) {
-        for (uint32_t i = 0; i < MK_AT_POINTS / 2; i++) stats->point[i] = stats->point[2 * i];
+        for (uint32_t i = 0; i < MK_AT_POINTS / 2; i++) {
+            stats->point[i] = higher(stats->point[2 * i], stats->point[2 * i + 1]);
+        }
         stats->points = MK_AT_POINTS / 2;
         stats->every *= 2;
-        if (event->order % stats->every != 0) return;
     }
-    stats->point[stats->points++] =
-        (struct mk_alloctrace_point){event->order, event->time_ns, stats->live_bytes, stats->live_blocks};
+    stats->point[stats->points++] = now;
+}
+
+/* What is live at the end, be it ever so little, ends the line. */
+static void end_points(struct mk_alloctrace_stats *stats) {
+    if (stats->points && stats->point[stats->points - 1].order != stats->end.order) {
+        stats->point[stats->points++] = stats->end;
+    }
 }
 
 static void count_free(struct mk_alloctrace_stats *stats, const struct mk_alloctrace_event *event,
@@ -73,7 +92,9 @@ int mk_alloctrace_count(struct mk_alloctrace *trace, struct mk_alloctrace_stats 
     stats->every = 1;
     stats->of_thread_n = trace->threads;
     stats->of_thread = mk_need(trace->threads + 1, sizeof *stats->of_thread);
-    return mk_alloctrace_walk(trace, see, stats, err);
+    int failed = mk_alloctrace_walk(trace, see, stats, err);
+    end_points(stats);
+    return failed;
 }
 
 void mk_alloctrace_stats_free(struct mk_alloctrace_stats *stats) {

@@ -31,7 +31,8 @@ def load(path):
             with open(path, encoding="utf-8") as file:
                 info = json.load(file)
     except ValueError as error:
-        raise Trouble("%s: this is no JSON: %s" % (path, error)) from error
+        raise Trouble("%s: this is not what `memkit-bench trace info --json TRACE` prints (a trace itself is not): %s"
+                      % (path, error)) from error
     if not isinstance(info, dict) or info.get("format") != "memkit.trace/1":
         raise Trouble("%s: this is not what `memkit-bench trace info --json` prints of a trace of allocations" % path)
     return info
