@@ -37,7 +37,7 @@
  *             headers; spans are 1 to 8 units of 4 KiB and leave over an eighth at most. Above 32 KiB:
  *             max(64 B, align) more, from the parent each, aligned as chunks are: the first unit of an aligned
  *             128 KiB is where large blocks begin, and no small one. 31 KiB a thread id that was ever used. A thread
- *             keeps at most 16 KiB a class in its magazine, or two blocks, 8 KiB for each of 8 others whose blocks it
+ *             keeps at most 8 KiB a class in its magazine, or two blocks, 8 KiB for each of 8 others whose blocks it
  *             has freed, and 128 KiB of empty spans; one chunk in 8 may be empty. What is beyond goes back to the
  *             chunk, and the chunk to the parent. flush gives all of this back.
  * Limits:     blocks that others free come back when their owner next runs out of that class, flushes or leaves: a
@@ -60,7 +60,7 @@
 #define TL_ALL_FREE (UINT32_MAX >> (32 - TL_UNITS) & ~1u)
 #define TL_LOOKS 4u /* at chunks that would do, for the best of them */
 #define TL_MAGAZINE MK_TUNE(128u, 2u)
-#define TL_MAGAZINE_BYTES 16384u
+#define TL_MAGAZINE_BYTES 8192u
 #define TL_MAGAZINE_MIN 2u
 #define TL_SLOTS MK_TUNE(2400u, 48u) /* of all magazines, and some more */
 #define TL_MAGAZINE_BLOCK 4096u   /* spans of larger ones may have one alone */
