@@ -324,6 +324,11 @@ uint64_t mk_guard_strays(const struct mk_impl *impl, void *self) {
     return strays;
 }
 
+char *mk_strays_text(uint64_t strays) {
+    return mk_need_format("its memory was written beside or after its blocks, or freed wrongly: %llu times",
+                          (unsigned long long)strays);
+}
+
 static uint64_t stack_strays(const struct stack *stack) {
     uint64_t strays = 0;
     for (size_t i = 0; i < stack->n; i++) strays += mk_guard_strays(stack->at[i].impl, stack->at[i].self);

@@ -76,6 +76,9 @@ uint64_t mk_guard_strays(const struct mk_impl *impl, void *self);
  * written beside or after its time, or a wrong free. 0 where there are none. */
 uint64_t mk_memory_strays(struct mk_memory *memory);
 
+/* Returns what is to be said of so many (owned). */
+char *mk_strays_text(uint64_t strays);
+
 /* Calls visit for each allocator that mem.alloc stands on, from the inside out. */
 void mk_memory_each(struct mk_memory *memory, void (*visit)(void *arg, const struct mk_impl *impl, void *self),
                     void *arg);

@@ -100,11 +100,6 @@ uint64_t mk_instance_destroy(struct mk_instance *instance, uint32_t i) {
     return strays + mk_memory_strays(instance->memory[i]);
 }
 
-char *mk_strays_text(uint64_t strays) {
-    return mk_need_format("its memory was written beside or after its blocks, or freed wrongly: %llu times",
-                          (unsigned long long)strays);
-}
-
 uint64_t mk_instance_close(struct mk_instance *instance) {
     uint64_t strays = 0;
     for (uint32_t i = 0; i < instance->selves; i++) {

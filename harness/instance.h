@@ -37,9 +37,6 @@ int mk_instance_open(struct mk_instance *instance, const struct mk_instance_conf
  * stands on, have met a stray write or a wrong free. All threads have left. */
 uint64_t mk_instance_destroy(struct mk_instance *instance, uint32_t i);
 
-/* Returns what is to be said of so many (owned). */
-char *mk_strays_text(uint64_t strays);
-
 /* Destroys all. Returns as mk_instance_destroy. */
 uint64_t mk_instance_close(struct mk_instance *instance);
 

@@ -194,10 +194,6 @@ struct mk_alloc_def {
     /* Of a wrapper that asks its parent for more than it was asked for: puts what it asks for in place of *bytes and
      * *align, so that a parent of one size can be made for that one. */
     void (*asks)(const struct mk_config *cfg, size_t *bytes, size_t *align);
-    /* For users who do not keep sizes, as those of malloc: finds, from the address of a live block alone, a size and
-     * an alignment that free and resize take for it, whatever was asked for. *bytes may all be used; but under
-     * AddressSanitizer, where neither the user nor resize may look beyond what was asked for. */
-    void (*find)(struct mk_alloc *alloc, const void *block, size_t *bytes, size_t *align);
 };
 
 static const struct mk_op_desc mk_alloc_ops[] = {

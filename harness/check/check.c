@@ -108,8 +108,9 @@ static void close_all(struct mk_subject *subject) {
         mk_door_close(&subject->door);
         uint64_t strays = mk_memory_strays(subject->memory);
         if (strays) {
-            mk_found(subject->check,
-                     "its memory was written beside or after its blocks, or freed wrongly: %" PRIu64 " times", strays);
+            char *text = mk_strays_text(strays);
+            mk_found(subject->check, "%s", text);
+            free(text);
         }
         mk_memory_close(subject->memory);
     }

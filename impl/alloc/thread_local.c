@@ -36,7 +36,7 @@
  * Memory:     16 B steps up to 128 B, then 8 classes a doubling: at most 12.5% over. Chunks of 128 KiB, 4 KiB of it
  *             headers; spans are 1 to 8 units of 4 KiB and leave over an eighth at most. Above 32 KiB:
  *             max(64 B, align) more, from the parent each, aligned as chunks are: the first unit of an aligned
- *             128 KiB is where large blocks begin, and no small one. 31 KiB a thread id that was ever used. A thread
+ *             128 KiB is where large blocks begin, and no small one. 24 KiB a thread id that was ever used. A thread
  *             keeps at most 8 KiB a class in its magazine, or two blocks, 8 KiB for each of 8 others whose blocks it
  *             has freed, and 128 KiB of empty spans; one chunk in 8 may be empty. What is beyond goes back to the
  *             chunk, and the chunk to the parent. flush gives all of this back.
@@ -62,7 +62,6 @@
 #define TL_MAGAZINE MK_TUNE(128u, 2u)
 #define TL_MAGAZINE_BYTES 8192u
 #define TL_MAGAZINE_MIN 2u
-#define TL_SLOTS MK_TUNE(2400u, 48u) /* of all magazines, and some more */
 #define TL_MAGAZINE_BLOCK 4096u   /* spans of larger ones may have one alone */
 #define TL_BATCH MK_TUNE(32u, 2u) /* frees that are handed over at once, or so many bytes */
 #define TL_BATCH_BYTES 8192u
@@ -93,6 +92,7 @@ struct tl_chunk {
 MK_STATIC_ASSERT(sizeof(struct tl_chunk) <= TL_UNIT_BYTES / 2, "headers have to fit");
 MK_STATIC_ASSERT(TL_WORDS * 64 * 16 >= TL_UNIT_BYTES, "a bit for each block");
 MK_STATIC_ASSERT(TL_BATCH <= TL_RING, "a batch has to fit into an empty ring");
+MK_STATIC_ASSERT(TL_MAGAZINE_MIN >= 2 && TL_MAGAZINE >= TL_MAGAZINE_MIN, "half of a magazine is filled at once");
 
 struct tl_large {
     struct tl_large *next, *prev;
@@ -121,7 +121,6 @@ struct tl_heap {
     uint32_t owner; /* id + 1 */
     uint32_t empty_units;
     struct tl_magazine magazine[TL_CLASSES];
-    void *slot[TL_SLOTS];
     struct tl_span *partial[TL_CLASSES]; /* some blocks free, some not */
     struct tl_span *full, *empty[TL_SPAN_UNITS]; /* empty: by units - 1 */
     struct tl_out out[TL_OUTS];
@@ -131,6 +130,7 @@ struct tl_heap {
     MK_ATOMIC(struct tl_late *) late; /* changed under the lock */
     uint64_t late_n;
     MK_ATOMIC(void *) ring[TL_RING] MK_ALIGNED(2 * MK_CACHE_LINE);
+    void *slot[]; /* the thread's own: of all magazines, one behind the other */
 };
 #define TL_CLOSED UINT64_C(1)
 
@@ -144,7 +144,7 @@ struct tl_class {
 
 struct mk_alloc {
     struct mk_mem *parent;
-    uint32_t threads_max;
+    uint32_t threads_max, slots; /* slots: of a heap */
     struct tl_class class[TL_CLASSES];
     pthread_mutex_t lock; /* of all below, but heap[] */
     struct tl_chunk *open[TL_SPAN_UNITS]; /* with some free units: by the most in a row - 1, as far as spans go */
@@ -834,8 +834,12 @@ static void *tl_resize(struct mk_alloc *alloc, struct mk_thread *me, void *block
 
 /* ---- threads ---- */
 
+static size_t tl_heap_bytes(const struct mk_alloc *alloc) {
+    return sizeof(struct tl_heap) + alloc->slots * sizeof(void *);
+}
+
 static struct tl_heap *tl_make_heap(struct mk_alloc *alloc, struct mk_thread *me) {
-    struct tl_heap *heap = mk_mem_zalloc(alloc->parent, me, sizeof *heap, _Alignof(struct tl_heap));
+    struct tl_heap *heap = mk_mem_zalloc(alloc->parent, me, tl_heap_bytes(alloc), _Alignof(struct tl_heap));
     if (!heap) return NULL;
     heap->owner = me->id + 1;
     for (uint32_t c = 0, slot = 0; c < TL_CLASSES; c++) {
@@ -959,7 +963,7 @@ static void tl_destroy(struct mk_alloc *alloc) {
     for (uint32_t id = 0; id < alloc->threads_max; id++) {
         /* (24) relaxed: nobody is inside */
         struct tl_heap *heap = atomic_load_explicit(&alloc->heap[id], memory_order_relaxed);
-        if (heap) mk_mem_free(alloc->parent, NULL, heap, sizeof *heap, _Alignof(struct tl_heap));
+        if (heap) mk_mem_free(alloc->parent, NULL, heap, tl_heap_bytes(alloc), _Alignof(struct tl_heap));
     }
     pthread_mutex_destroy(&alloc->lock);
     mk_mem_free(alloc->parent, NULL, alloc, tl_alloc_bytes(alloc), MK_CACHE_LINE);
@@ -994,7 +998,10 @@ static int tl_create(struct mk_alloc **out, struct mk_mem *parent, const struct 
     if (!alloc) return mk_fail(err, "no memory for the heaps of %u threads", cfg->threads_max);
     alloc->parent = parent;
     alloc->threads_max = cfg->threads_max;
-    for (uint32_t c = 0; c < TL_CLASSES; c++) tl_make_class(&alloc->class[c], tl_bytes_of_class(c));
+    for (uint32_t c = 0; c < TL_CLASSES; c++) {
+        tl_make_class(&alloc->class[c], tl_bytes_of_class(c));
+        alloc->slots += alloc->class[c].cap;
+    }
     pthread_mutex_init(&alloc->lock, NULL);
     *out = alloc;
     return 0;
@@ -1002,8 +1009,10 @@ static int tl_create(struct mk_alloc **out, struct mk_mem *parent, const struct 
 
 /* ---- what can be asked ---- */
 
-/* What the block has room for; a large one of few bytes is told by its alignment. */
-static void tl_find(struct mk_alloc *alloc, const void *block, size_t *bytes, size_t *align) {
+/* For users who do not keep sizes, as those of malloc: finds, from the address of a live block alone, a size and an
+ * alignment that free and resize take for it, whatever was asked for. All of *bytes may be used, but not under
+ * AddressSanitizer. A large block of few bytes is told by its alignment. */
+static inline void tl_find(struct mk_alloc *alloc, const void *block, size_t *bytes, size_t *align) {
     if (tl_is_large(block)) {
         *bytes = tl_large_of(block)->bytes - tl_large_of(block)->offset;
         *align = tl_large_of(block)->offset;
@@ -1084,4 +1093,4 @@ MK_ALLOC(thread_local, .summary = "size classes, spans of a thread's own, remote
          .progress = {.alloc = MK_BLOCKING, .free = MK_BLOCKING}, .create = tl_create, .destroy = tl_destroy,
          .thread_enter = tl_thread_enter, .thread_exit = tl_thread_exit, .flush = tl_flush, .stats = tl_stats,
          .alloc = tl_alloc, .free = tl_free, .zalloc = tl_zalloc, .resize = tl_resize, .usable = tl_usable,
-         .footprint = tl_footprint, .count = tl_count, .find = tl_find);
+         .footprint = tl_footprint, .count = tl_count);

@@ -8,7 +8,7 @@
  * single:    fails
  */
 #define REWIND too_far
-#include "alloc_scopes.h"
+#include "alloc_regions.h"
 
 static void REWIND(struct mk_region *region, struct mk_mem *parent, struct mk_mark mark) {
 #ifndef TWIN
@@ -17,4 +17,4 @@ static void REWIND(struct mk_region *region, struct mk_mem *parent, struct mk_ma
     mk_region_rewind(region, parent, mark);
 }
 
-MK_ALLOC(alloc_rewinds_past, SCOPES);
+MK_ALLOC(alloc_rewinds_past, REGIONS);
