@@ -29,8 +29,9 @@ static int ckr_create(struct mk_queue **out, struct mk_mem *mem, const struct mk
     for (queue->slots = 2; queue->slots < cfg->capacity + 1; queue->slots *= 2) continue;
     queue->buffer = mk_mem_zalloc(mem, NULL, queue->slots * sizeof *queue->buffer, MK_CACHE_LINE);
     if (!queue->buffer) {
+        unsigned slots = queue->slots;
         mk_mem_free(mem, NULL, queue, sizeof *queue, 2 * MK_CACHE_LINE);
-        return mk_fail(err, "no memory for %u slots", queue->slots);
+        return mk_fail(err, "no memory for %u slots", slots);
     }
     ck_ring_init(&queue->ring, queue->slots);
     *out = queue;
