@@ -1,11 +1,11 @@
 /* alloc/thread_local - a general allocator: size classes, magazines and spans of a thread's own, frees of others'
  * blocks handed over in batches.
  *
- * Source:     after the C6 listing's idea, grown up. Magazines: Bonwick, Adams, Magazines and Vmem, USENIX 2001.
- *             Spans owned by a thread: Berger et al., Hoard, ASPLOS 2000. Batches of remote frees by owner: Lietar
- *             et al., snmalloc, ISMM 2019. Differs: bitmaps in place of lists through the blocks, so that free
- *             blocks are not touched, and a ring of addresses for what comes back, so that nobody follows links
- *             from one cold line to the next.
+ * Source:     after the C6 listing's idea, grown up. Magazines and a depot of half ones: Bonwick, Adams, Magazines and
+ *             Vmem, USENIX 2001. Spans owned by a thread: Berger et al., Hoard, ASPLOS 2000. Batches of remote frees
+ *             by owner: Lietar et al., snmalloc, ISMM 2019. Differs: bitmaps in place of lists through the blocks; what
+ *             goes from thread to thread goes in bundles, which touch one block in many, and are read without
+ *             following link after link; blocks below a cache line do not change hands for good.
  * Picture:    chunk, aligned to its size [ links, span headers, info[32] | unit 1 | unit 2 | ... | unit 31 ]
  *             span: 1 to 8 units with blocks of one class
  *             info: owner << 8 | class, of each unit;  owner 0: nobody's, id + 1: that thread's heap
@@ -13,36 +13,40 @@
  *             heap of a thread  magazine[class] | n | block .. block |   the last one is the next to be handed out
  *                               partial[class] -> span <-> span    full -> span    empty[units] -> span
  *                               out[owner % 8] | n | block .. |    freed here, to be handed to that owner
- *                               ring [ . | block | block | . ]     head: others reserve, tail: the thread collects
- *                               late -> block -> block             what found the ring full
+ *                               posted -> letter -> letter         handed over by others;  inbox: taken from there
+ *             for all           depot[class] | bundle .. bundle |  for any thread whose magazine is empty
+ *             bundle: free blocks, of which the first names others, the second the next ones, ...;  letter: a bundle
+ *                     that begins with [ next | n ]
  *             for all, locked:  open, closed, spare -> chunks      orphan[class] -> spans of threads that have left
  *                               large -> [ header | block ] <-> [ header | block ]
  * Parts:      none.
- * Progress:   alloc and free are wait-free while the magazine lasts; once in a batch they look at spans, once in
- *             many batches they lock.
- * Ordering:   A. The info of a span changes its class while none of its blocks is live, and its owner by the owner
- *                (to 0, locked) or under the lock (from 0). A thread that finds itself there is the owner. Whoever
- *                finds another may be late: what is handed to a heap that does not own it any more goes on from
- *                there, and the lock settles the rest.
- *             B. A free by another thread happens-before the alloc that hands the block out again: through the ring
- *                (4, 7), or through the lock.
- *             C. A ring is closed under the lock, by the thread that leaves, which then waits for all that is
- *                reserved and makes orphans of its spans before it unlocks. Who finds it closed locks, and so
- *                finds the spans' new owner. Nothing comes later than that.
- * Kept:       (6, 8) C11 would else let a slot be emptied after it is filled anew; the model flavour carries out each
- *             store at once, and cannot show it.
- * Kept:       (12, 13) needed where an owner's id was first used after the block was handed over: all threads of the
+ * Progress:   alloc and free are wait-free while the magazine lasts; once in half a magazine they lock that class's
+ *             depot or look at spans, once in many times the lock for all.
+ * Ordering:   A. The info of a span changes while all of its blocks are free in it, and else its owner alone: by the
+ *                owner (to 0, locked) or under the lock (from 0). A thread that finds itself there is the owner.
+ *                Whoever finds another may be late: what is handed to a heap that does not own it any more goes on
+ *                from there, and the lock settles the rest.
+ *             B. A free by one thread happens-before the alloc by another that hands the block out again: through the
+ *                depot's lock; or the owner's (7) has found it posted by (4); or through the lock.
+ *             C. A heap is closed under the lock, by the thread that leaves, which then makes orphans of its spans
+ *                before it unlocks. Who finds it closed locks, and so finds the spans' new owner, whose heap stays
+ *                open until the lock is free.
+ * Kept:       (8, 9) needed where an owner's id was first used after the block was handed over: all threads of the
  *             operations that are tried have entered before.
  * Memory:     16 B steps up to 128 B, then 8 classes a doubling: at most 12.5% over. Chunks of 128 KiB, 4 KiB of it
  *             headers; spans are 1 to 8 units of 4 KiB and leave over an eighth at most. Above 32 KiB:
  *             max(64 B, align) more, from the parent each, aligned as chunks are: the first unit of an aligned
- *             128 KiB is where large blocks begin, and no small one. 24 KiB a thread id that was ever used. A thread
- *             keeps at most 8 KiB a class in its magazine, or two blocks, 8 KiB for each of 8 others whose blocks it
- *             has freed, and 128 KiB of empty spans; one chunk in 8 may be empty. What is beyond goes back to the
- *             chunk, and the chunk to the parent. flush gives all of this back.
+ *             128 KiB is where large blocks begin, and no small one. 43 KiB an instance, 15 KiB a thread id that was
+ *             ever used. A thread keeps at most 8 KiB a class in its magazine, or two blocks, below 8 KiB for each of
+ *             8 others whose blocks it has freed, and 64 KiB of empty spans. Depots hold a sixteenth of all chunks, or
+ *             64 KiB: one bundle a class at first, twice as many each time that one is empty that has refused some,
+ *             and of those that nobody has needed for a while half goes back. One chunk in 8 may be empty. What is
+ *             beyond goes back to its span, to its owner, to the chunk, and the chunk to the parent. flush gives all
+ *             of this back.
  * Limits:     blocks that others free come back when their owner next runs out of that class, flushes or leaves: a
- *             thread that never allocates again keeps what others free of its own. Double and foreign frees pass
- *             unnoticed, but under AddressSanitizer. Calls without a thread lock each time.
+ *             thread that never allocates again keeps what others free of its own. A free block in a magazine or a
+ *             depot keeps its span. Double and foreign frees pass unnoticed, but under AddressSanitizer. Calls
+ *             without a thread lock each time.
  */
 #include "../alloc.h"
 
@@ -63,11 +67,20 @@
 #define TL_MAGAZINE_BYTES 8192u
 #define TL_MAGAZINE_MIN 2u
 #define TL_MAGAZINE_BLOCK 4096u   /* spans of larger ones may have one alone */
-#define TL_BATCH MK_TUNE(32u, 2u) /* frees that are handed over at once, or so many bytes */
+#define TL_BATCH MK_TUNE(16u, 2u) /* frees that are handed over at once, or so many bytes */
 #define TL_BATCH_BYTES 8192u
 #define TL_OUTS MK_TUNE(8u, 1u)   /* owners that a thread gathers for */
-#define TL_RING MK_TUNE(1024u, 2u)
-#define TL_EMPTY_UNITS MK_TUNE(32u, 0u) /* of empty spans that a thread keeps */
+#define TL_LETTERS MK_TUNE(16u, 1u) /* that are opened at once */
+/* Blocks of 64 to 2048 bytes may change hands. Smaller ones go home to their owner, who has their neighbours as well, so
+ * that no two threads write to one line for long; of larger ones each keeps 8 KiB and more from becoming free. */
+#define TL_TRAVEL_FROM MK_TUNE(3u, 1u)
+#define TL_TRAVEL_END MK_TUNE(40u, 24u)
+#define TL_DEPOT_MIN 1u
+#define TL_DEPOT MK_TUNE(64u, 2u) /* bundles of a class that are for any thread */
+#define TL_TEND MK_TUNE(32u, 2u)  /* slow calls of a thread until it looks at another class's depot */
+#define TL_DEPOT_PART 16u         /* of all chunks may be free blocks in depots, or so many bytes */
+#define TL_DEPOT_BYTES MK_TUNE((size_t)65536, 256u)
+#define TL_EMPTY_UNITS MK_TUNE(16u, 0u) /* of empty spans that a thread keeps */
 #define TL_SPARE_PART MK_TUNE(8u, UINT32_MAX) /* of the chunks, one in so many may be kept empty */
 #define TL_LARGE_BYTES 64u /* header of a large block, at least; it ends where the block begins */
 
@@ -91,7 +104,6 @@ struct tl_chunk {
 
 MK_STATIC_ASSERT(sizeof(struct tl_chunk) <= TL_UNIT_BYTES / 2, "headers have to fit");
 MK_STATIC_ASSERT(TL_WORDS * 64 * 16 >= TL_UNIT_BYTES, "a bit for each block");
-MK_STATIC_ASSERT(TL_BATCH <= TL_RING, "a batch has to fit into an empty ring");
 MK_STATIC_ASSERT(TL_MAGAZINE_MIN >= 2 && TL_MAGAZINE >= TL_MAGAZINE_MIN, "half of a magazine is filled at once");
 
 struct tl_large {
@@ -100,10 +112,23 @@ struct tl_large {
 };
 MK_STATIC_ASSERT(sizeof(struct tl_large) <= TL_LARGE_BYTES, "the header has to fit");
 
-/* A block on the late list. */
-struct tl_late {
-    struct tl_late *next;
+/* A bundle is free blocks that name each other: the first one as many of the others as there is room for in it, then
+ * the second one the next, and so on. A letter is a bundle with this at the start of its first block. */
+struct tl_letter {
+    uintptr_t next_n; /* the next letter, and how many blocks it has beside the first */
 };
+#define TL_N ((uintptr_t)15)
+#define TL_LETTER_WORDS (sizeof(struct tl_letter) / sizeof(void *))
+MK_STATIC_ASSERT(TL_BATCH - 1 <= TL_N, "the low bits of a block's address have room for a number");
+
+/* Bundles of half a magazine, the newest is the next to be taken. */
+struct tl_depot {
+    pthread_mutex_t lock;
+    MK_ATOMIC(uint32_t) n, limit; /* changed under the lock */
+    MK_ATOMIC(bool) refused;      /* one more, since it was last found empty */
+    uint32_t least;               /* that there have been since tl_tend was here */
+    void *bundle[TL_DEPOT];
+} MK_ALIGNED(MK_CACHE_LINE);
 
 /* Indices of the heap's slots. */
 struct tl_magazine {
@@ -124,15 +149,13 @@ struct tl_heap {
     struct tl_span *partial[TL_CLASSES]; /* some blocks free, some not */
     struct tl_span *full, *empty[TL_SPAN_UNITS]; /* empty: by units - 1 */
     struct tl_out out[TL_OUTS];
-    /* where others put what they free; head is 2 * reserved + closed */
-    MK_ATOMIC(uint64_t) head MK_ALIGNED(2 * MK_CACHE_LINE);
-    MK_ATOMIC(uint64_t) tail MK_ALIGNED(2 * MK_CACHE_LINE);
-    MK_ATOMIC(struct tl_late *) late; /* changed under the lock */
-    uint64_t late_n;
-    MK_ATOMIC(void *) ring[TL_RING] MK_ALIGNED(2 * MK_CACHE_LINE);
+    uint32_t slow; /* calls that the magazine was not enough for */
+    struct tl_letter *inbox; /* taken from `posted`, and not yet looked at */
+    MK_ATOMIC(uintptr_t) posted MK_ALIGNED(2 * MK_CACHE_LINE); /* letters of others, the newest first, or TL_CLOSED */
+    unsigned char rest[2 * MK_CACHE_LINE - sizeof(uintptr_t)];
     void *slot[]; /* the thread's own: of all magazines, one behind the other */
 };
-#define TL_CLOSED UINT64_C(1)
+#define TL_CLOSED ((uintptr_t)1)
 
 struct tl_class {
     uint32_t bytes;
@@ -146,10 +169,13 @@ struct mk_alloc {
     struct mk_mem *parent;
     uint32_t threads_max, slots; /* slots: of a heap */
     struct tl_class class[TL_CLASSES];
-    pthread_mutex_t lock; /* of all below, but heap[] */
+    struct tl_depot depot[TL_CLASSES];
+    MK_ATOMIC(size_t) depot_bytes;                     /* of free blocks in depots */
+    pthread_mutex_t lock MK_ALIGNED(MK_CACHE_LINE); /* of all below, but heap[] */
     struct tl_chunk *open[TL_SPAN_UNITS]; /* with some free units: by the most in a row - 1, as far as spans go */
     struct tl_chunk *closed, *spare;      /* with none, and with nothing else */
-    uint32_t spares, chunks;
+    uint32_t spares;
+    MK_ATOMIC(size_t) chunk_bytes; /* of all chunks */
     struct tl_span *orphan[TL_CLASSES]; /* of nobody, some blocks free; those without are on no list */
     struct tl_large *large;
     uint64_t larges;
@@ -274,6 +300,16 @@ static void tl_drop_chunk(struct mk_alloc *alloc, struct mk_thread *me, struct t
     mk_mem_free(alloc->parent, me, chunk, TL_CHUNK_BYTES, TL_CHUNK_BYTES);
 }
 
+static size_t tl_chunk_bytes(const struct mk_alloc *alloc) {
+    /* (23) relaxed: under the lock */
+    return atomic_load_explicit(&alloc->chunk_bytes, memory_order_relaxed);
+}
+
+static void tl_count_chunks(struct mk_alloc *alloc, size_t more) {
+    /* (24) relaxed: a hint to those who do not lock */
+    atomic_store_explicit(&alloc->chunk_bytes, tl_chunk_bytes(alloc) + more, memory_order_relaxed);
+}
+
 static struct tl_chunk *tl_make_chunk(struct mk_alloc *alloc, struct mk_thread *me) {
     struct tl_chunk *chunk = mk_mem_alloc(alloc->parent, me, TL_CHUNK_BYTES, TL_CHUNK_BYTES);
     if (!chunk) return NULL;
@@ -281,7 +317,7 @@ static struct tl_chunk *tl_make_chunk(struct mk_alloc *alloc, struct mk_thread *
     chunk->frees = TL_UNITS - 1;
     MK_ASAN_POISON((unsigned char *)chunk + TL_UNIT_BYTES, TL_CHUNK_BYTES - TL_UNIT_BYTES);
     tl_link_chunk(alloc, chunk);
-    alloc->chunks++;
+    tl_count_chunks(alloc, TL_CHUNK_BYTES);
     return chunk;
 }
 
@@ -291,7 +327,7 @@ static void tl_drop_spares(struct mk_alloc *alloc, struct mk_thread *me, uint32_
         struct tl_chunk *chunk = alloc->spare;
         tl_unlink_chunk(alloc, chunk);
         tl_drop_chunk(alloc, me, chunk);
-        alloc->chunks--;
+        tl_count_chunks(alloc, -TL_CHUNK_BYTES);
     }
 }
 
@@ -344,7 +380,7 @@ static void tl_give_span(struct mk_alloc *alloc, struct mk_thread *me, struct tl
     chunk->free |= tl_bits(tl_unit_of(span->first), span->units);
     chunk->frees += span->units;
     tl_link_chunk(alloc, chunk);
-    tl_drop_spares(alloc, me, alloc->chunks / TL_SPARE_PART);
+    tl_drop_spares(alloc, me, (uint32_t)(tl_chunk_bytes(alloc) / TL_CHUNK_BYTES / TL_SPARE_PART));
 }
 
 /* ---- spans ---- */
@@ -388,18 +424,24 @@ static void tl_free_in_span(const struct mk_alloc *alloc, struct tl_span *span, 
     span->used--;
 }
 
-/* A block comes home into a span of this heap. */
-static void tl_put(struct mk_alloc *alloc, struct tl_heap *heap, const void *block) {
-    struct tl_span *span = tl_span_of(block);
+/* The first of n blocks, and those right behind it that lie in the same unit, go into their span, which is this
+ * heap's. Returns how many these are. */
+static uint32_t tl_put(struct mk_alloc *alloc, struct tl_heap *heap, void *const *block, uint32_t n) {
+    struct tl_span *span = tl_span_of(block[0]);
+    uintptr_t unit = (uintptr_t)block[0] / TL_UNIT_BYTES;
+    uint32_t run = 0;
     if (!span->words) {
         tl_unlink(&heap->full, span);
         tl_link(&heap->partial[span->class], span);
     }
-    tl_free_in_span(alloc, span, block);
-    if (span->used) return;
+    do {
+        tl_free_in_span(alloc, span, block[run++]);
+    } while (run < n && (uintptr_t)block[run] / TL_UNIT_BYTES == unit);
+    if (span->used) return run;
     tl_unlink(&heap->partial[span->class], span);
     tl_link(&heap->empty[span->units - 1], span);
     heap->empty_units += span->units;
+    return run;
 }
 
 static void tl_unlink_empty(struct tl_heap *heap, struct tl_span *span) {
@@ -460,44 +502,81 @@ static struct tl_span *tl_find_span(struct mk_alloc *alloc, struct tl_heap *heap
 
 /* ---- blocks on their way to their owner ---- */
 
-/* Under the lock. */
-static void tl_deliver_late(struct mk_alloc *alloc, struct mk_thread *me, void *block) {
+MK_INLINE uint32_t tl_room(const struct mk_alloc *alloc, const void *block) {
+    return alloc->class[tl_class(tl_info_of(block))].bytes / (uint32_t)sizeof(void *);
+}
+
+/* Makes a bundle of n blocks, which leaves the first `skip` words of the first one free. */
+static void tl_bundle(const struct mk_alloc *alloc, void *const *block, uint32_t n, uint32_t skip) {
+    for (uint32_t i = 0, named = 1; named < n; i++, skip = 0) {
+        uint32_t more = tl_room(alloc, block[i]) - skip;
+        if (more > n - named) more = n - named;
+        void **to = (void **)block[i] + skip;
+        MK_ASAN_UNPOISON(to, more * sizeof *to);
+        memcpy(to, block + named, more * sizeof *to);
+        MK_ASAN_POISON(to, more * sizeof *to);
+        named += more;
+    }
+}
+
+/* Undoes that: block[0] is there, the others are filled in. Those that name others are on their way while the first
+ * ones are read. */
+static void tl_unbundle(const struct mk_alloc *alloc, void **block, uint32_t n, uint32_t skip) {
+    for (uint32_t i = 0, named = 1; named < n; i++, skip = 0) {
+        uint32_t room = tl_room(alloc, block[i]), more = room - skip;
+        if (more > n - named) more = n - named;
+        void *const *from = (void *const *)block[i] + skip;
+        MK_ASAN_UNPOISON(from, more * sizeof *from);
+        memcpy(block + named, from, more * sizeof *from);
+        MK_ASAN_POISON(from, more * sizeof *from);
+        for (uint32_t j = named; j < named + more && j * room + 1 < n; j++) __builtin_prefetch(block[j], 1);
+        named += more;
+    }
+}
+
+static void tl_address(struct tl_letter *letter, uintptr_t next, uint32_t n) {
+    MK_ASAN_UNPOISON(letter, sizeof *letter);
+    letter->next_n = next | (n - 1);
+    MK_ASAN_POISON(letter, sizeof *letter);
+}
+
+/* Returns how many blocks the letter has, which are written to `to`; and the next letter. */
+static uint32_t tl_read(const struct mk_alloc *alloc, struct tl_letter *letter, struct tl_letter **next,
+                        void *to[TL_BATCH]) {
+    MK_ASAN_UNPOISON(letter, sizeof *letter);
+    uint32_t n = (letter->next_n & TL_N) + 1;
+    *next = (struct tl_letter *)(letter->next_n & ~TL_N);
+    MK_ASAN_POISON(letter, sizeof *letter);
+    to[0] = letter;
+    tl_unbundle(alloc, to, n, TL_LETTER_WORDS);
+    return n;
+}
+
+/* Hands n > 0 blocks over to a heap. Returns false if it is closed: they are still the caller's. */
+static bool tl_post(const struct mk_alloc *alloc, struct tl_heap *heap, void *const *block, uint32_t n) {
+    struct tl_letter *letter = block[0];
+    tl_bundle(alloc, block, n, TL_LETTER_WORDS);
+    /* (5) relaxed: what counts is that it is the one that the CAS finds */
+    uintptr_t posted = atomic_load_explicit(&heap->posted, memory_order_relaxed);
+    do {
+        if (posted & TL_CLOSED) return false;
+        tl_address(letter, posted, n);
+        /* (4) release-CAS synchronizes-with the acquire-exchange (7): what was done to the blocks, and to their spans
+         * before they were its. Relaxed where it fails, as (5) */
+    } while (!atomic_compare_exchange_weak_explicit(&heap->posted, &posted, (uintptr_t)letter, memory_order_release,
+                                                    memory_order_relaxed));
+    return true;
+}
+
+/* Under the lock. The heap of an owner is open: it is closed under the lock, and has no spans from then on. */
+static void tl_deliver(struct mk_alloc *alloc, struct mk_thread *me, void *block) {
     uint32_t owner = tl_owner(tl_info_of(block));
     if (!owner) {
         tl_put_orphan(alloc, me, block);
         return;
     }
     /* (3) relaxed: its owner has spans and was made by a thread that has had the lock */
-    struct tl_heap *heap = atomic_load_explicit(&alloc->heap[owner - 1], memory_order_relaxed);
-    struct tl_late *late = block;
-    MK_ASAN_UNPOISON(late, sizeof *late);
-    /* (9) relaxed: under the lock */
-    late->next = atomic_load_explicit(&heap->late, memory_order_relaxed);
-    MK_ASAN_POISON(late, sizeof *late);
-    /* (10) relaxed: a hint to the owner, who locks before it follows it */
-    atomic_store_explicit(&heap->late, late, memory_order_relaxed);
-    heap->late_n++;
-}
-
-/* Returns whether the ring had room for all of them; if not, or if it is closed, none is in it. */
-static bool tl_post(struct tl_heap *heap, void **block, uint32_t n) {
-    /* (5) relaxed: what counts is that it is the one that the CAS finds */
-    uint64_t head = atomic_load_explicit(&heap->head, memory_order_relaxed);
-    do {
-        if (head & TL_CLOSED) return false;
-        /* (6) acquire-load synchronizes-with the release-store (8): these slots have been emptied. A head that is
-         * older than the tail fails in the CAS */
-        uint64_t tail = atomic_load_explicit(&heap->tail, memory_order_acquire);
-        if ((int64_t)(head / 2 + n - tail) > (int64_t)TL_RING) return false;
-        /* (11) relaxed: reserves slots, and tells nothing of what will be in them */
-    } while (!atomic_compare_exchange_weak_explicit(&heap->head, &head, head + 2 * n, memory_order_relaxed,
-                                                    memory_order_relaxed));
-    for (uint32_t i = 0; i < n; i++) {
-        /* (4) release-store synchronizes-with the acquire-load (7): what was done to the block, and to its span
-         * before it was its */
-        atomic_store_explicit(&heap->ring[(head / 2 + i) % TL_RING], block[i], memory_order_release);
-    }
-    return true;
+    tl_post(alloc, atomic_load_explicit(&alloc->heap[owner - 1], memory_order_relaxed), &block, 1);
 }
 
 /* Hands over what is gathered. */
@@ -505,12 +584,12 @@ static MK_NOINLINE void tl_hand_over(struct mk_alloc *alloc, struct mk_thread *m
     uint32_t n = out->n;
     out->n = out->bytes = 0;
     if (out->owner) {
-        /* (12) acquire-load synchronizes-with the release-store (13): its ring is there */
+        /* (8) acquire-load synchronizes-with the release-store (9): the heap is whole */
         struct tl_heap *heap = atomic_load_explicit(&alloc->heap[out->owner - 1], memory_order_acquire);
-        if (tl_post(heap, out->block, n)) return;
+        if (tl_post(alloc, heap, out->block, n)) return;
     }
     pthread_mutex_lock(&alloc->lock);
-    for (uint32_t i = 0; i < n; i++) tl_deliver_late(alloc, me, out->block[i]);
+    for (uint32_t i = 0; i < n; i++) tl_deliver(alloc, me, out->block[i]);
     pthread_mutex_unlock(&alloc->lock);
 }
 
@@ -528,71 +607,189 @@ static MK_NOINLINE void tl_send(struct mk_alloc *alloc, struct tl_heap *heap, st
     if (out->n == TL_BATCH || out->bytes >= TL_BATCH_BYTES) tl_hand_over(alloc, me, out);
 }
 
-/* A block from the ring or the late list. */
+/* n blocks leave this thread: into their spans, or to their owners. */
+static void tl_return(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me, void *const *block,
+                      uint32_t n) {
+    for (uint32_t i = 0; i < n;) {
+        uint32_t info = tl_info_of(block[i]);
+        if (tl_owner(info) == heap->owner) {
+            i += tl_put(alloc, heap, block + i, n - i);
+        } else {
+            tl_send(alloc, heap, me, block[i++], info);
+        }
+    }
+}
+
+/* A block out of a letter. */
 static void tl_come_home(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me, void *block) {
     uint32_t info = tl_info_of(block);
-    if (MK_UNLIKELY(tl_owner(info) != heap->owner)) {
-        tl_send(alloc, heap, me, block, info);
-        return;
-    }
     struct tl_magazine *magazine = &heap->magazine[tl_class(info)];
-    if (magazine->top < magazine->end) {
+    if (MK_LIKELY(tl_owner(info) == heap->owner && magazine->top < magazine->end)) {
         heap->slot[magazine->top++] = block;
     } else {
-        tl_put(alloc, heap, block);
+        tl_return(alloc, heap, me, &block, 1);
     }
 }
 
-/* Takes the next block out of the ring, the owner alone; NULL: the next one is not there. `tail` is told to others
- * by tl_emptied. */
-static void *tl_take_posted(struct tl_heap *heap, uint64_t tail) {
-    /* (7) acquire-load synchronizes-with the release-store (4): what was done to the block */
-    void *block = atomic_load_explicit(&heap->ring[tail % TL_RING], memory_order_acquire);
-    /* (14) relaxed: (8) publishes that it is empty */
-    if (block) atomic_store_explicit(&heap->ring[tail % TL_RING], NULL, memory_order_relaxed);
-    return block;
+/* Takes all that is posted to this thread's heap. Returns the newest letter, or NULL. */
+static struct tl_letter *tl_take_posted(struct tl_heap *heap, uintptr_t leave) {
+    /* (7) acquire-exchange synchronizes-with the release-CAS (4): what was done to the blocks */
+    uintptr_t posted = atomic_exchange_explicit(&heap->posted, leave, memory_order_acquire);
+    return (struct tl_letter *)posted;
 }
 
-static void tl_emptied(struct tl_heap *heap, uint64_t tail) {
-    /* (8) release-store synchronizes-with the acquire-load (6): the slots before it are empty */
-    atomic_store_explicit(&heap->tail, tail, memory_order_release);
-}
-
-/* Takes all of the late list. Under the lock. */
-static struct tl_late *tl_take_late(struct tl_heap *heap) {
-    /* (15) relaxed: under the lock */
-    struct tl_late *late = atomic_load_explicit(&heap->late, memory_order_relaxed);
-    /* (16) relaxed: under the lock */
-    atomic_store_explicit(&heap->late, NULL, memory_order_relaxed);
-    heap->late_n = 0;
-    return late;
-}
-
-/* Returns the block behind one of the late list. */
-static struct tl_late *tl_next_late(struct tl_late *late) {
-    MK_ASAN_UNPOISON(late, sizeof *late);
-    struct tl_late *next = late->next;
-    MK_ASAN_POISON(late, sizeof *late);
-    return next;
-}
-
-/* Takes back what others have freed. */
-static void tl_collect(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me) {
-    /* (17) relaxed: ours alone */
-    uint64_t before = atomic_load_explicit(&heap->tail, memory_order_relaxed), tail = before;
-    for (void *block; tail - before < TL_RING && (block = tl_take_posted(heap, tail)); tail++) {
-        tl_come_home(alloc, heap, me, block);
+/* Returns whether there was another letter; its blocks have come home. */
+static bool tl_open_letter(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me) {
+    struct tl_letter *letter = heap->inbox;
+    void *block[TL_BATCH];
+    if (!letter) {
+        /* (6) relaxed: a hint; what it shows is read after (7) */
+        if (!atomic_load_explicit(&heap->posted, memory_order_relaxed)) return false;
+        letter = tl_take_posted(heap, 0);
     }
-    if (tail != before) tl_emptied(heap, tail);
-    /* (18) relaxed: a hint; the lock shows the list */
-    if (!atomic_load_explicit(&heap->late, memory_order_relaxed)) return;
-    pthread_mutex_lock(&alloc->lock);
-    struct tl_late *late = tl_take_late(heap);
-    pthread_mutex_unlock(&alloc->lock);
-    for (struct tl_late *next; late; late = next) {
-        next = tl_next_late(late);
-        tl_come_home(alloc, heap, me, late);
+    uint32_t n = tl_read(alloc, letter, &heap->inbox, block);
+    if (heap->inbox) __builtin_prefetch(heap->inbox, 1);
+    while (n) tl_come_home(alloc, heap, me, block[--n]);
+    return true;
+}
+
+/* Takes back what others have freed, until the class has enough, or for long enough. */
+static void tl_collect(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me, uint32_t class) {
+    struct tl_magazine *magazine = &heap->magazine[class];
+    uint32_t letters = 0;
+    while (magazine->top < magazine->end && letters < TL_LETTERS && tl_open_letter(alloc, heap, me)) letters++;
+}
+
+/* ---- the depot ---- */
+
+/* Of a depot's n or limit. */
+static uint32_t tl_load(MK_ATOMIC(uint32_t) *at) {
+    /* (20) relaxed: under the lock, or a hint that is looked at again under it */
+    return atomic_load_explicit(at, memory_order_relaxed);
+}
+
+static void tl_store(MK_ATOMIC(uint32_t) *at, uint32_t value) {
+    /* (21) relaxed: under the lock */
+    atomic_store_explicit(at, value, memory_order_relaxed);
+}
+
+static bool tl_is_refused(struct tl_depot *depot) {
+    /* (22) relaxed: a hint */
+    return atomic_load_explicit(&depot->refused, memory_order_relaxed);
+}
+
+MK_INLINE bool tl_travels(uint32_t class) {
+    return class - TL_TRAVEL_FROM < TL_TRAVEL_END - TL_TRAVEL_FROM;
+}
+
+static uint32_t tl_batch(const struct tl_class *class) {
+    return (class->cap + 1) / 2;
+}
+
+static size_t tl_batch_bytes(const struct tl_class *class) {
+    return (size_t)tl_batch(class) * class->bytes;
+}
+
+static void tl_unreserve(struct mk_alloc *alloc, size_t bytes) {
+    /* (17) relaxed: a count */
+    atomic_fetch_sub_explicit(&alloc->depot_bytes, bytes, memory_order_relaxed);
+}
+
+/* Returns whether so many bytes more are not too many for all depots, and counts them. */
+static bool tl_reserve(struct mk_alloc *alloc, size_t bytes) {
+    /* (15) relaxed: a bound, which is near enough */
+    size_t most = atomic_load_explicit(&alloc->chunk_bytes, memory_order_relaxed) / TL_DEPOT_PART;
+    if (most < TL_DEPOT_BYTES) most = TL_DEPOT_BYTES;
+    /* (16) relaxed: a count */
+    if (atomic_fetch_add_explicit(&alloc->depot_bytes, bytes, memory_order_relaxed) + bytes <= most) return true;
+    tl_unreserve(alloc, bytes);
+    return false;
+}
+
+/* Returns whether there was room for another half magazine of the class. */
+static bool tl_deposit(struct mk_alloc *alloc, uint32_t class, void *const *block) {
+    struct tl_depot *depot = &alloc->depot[class];
+    size_t bytes = tl_batch_bytes(&alloc->class[class]);
+    if (tl_load(&depot->n) >= tl_load(&depot->limit)) {
+        /* (18) relaxed: a hint to who finds it empty */
+        if (!tl_is_refused(depot)) atomic_store_explicit(&depot->refused, true, memory_order_relaxed);
+        return false;
     }
+    if (!tl_reserve(alloc, bytes)) return false;
+    tl_bundle(alloc, block, tl_batch(&alloc->class[class]), 0);
+    pthread_mutex_lock(&depot->lock);
+    uint32_t n = tl_load(&depot->n);
+    bool room = n < tl_load(&depot->limit);
+    if (room) {
+        depot->bundle[n] = block[0];
+        tl_store(&depot->n, n + 1);
+    }
+    pthread_mutex_unlock(&depot->lock);
+    if (!room) tl_unreserve(alloc, bytes);
+    return room;
+}
+
+/* Returns the newest bundle of the class, or NULL. */
+static void *tl_withdraw(struct mk_alloc *alloc, uint32_t class) {
+    struct tl_depot *depot = &alloc->depot[class];
+    void *first = NULL;
+    if (!tl_load(&depot->n) && !tl_is_refused(depot)) return NULL;
+    pthread_mutex_lock(&depot->lock);
+    uint32_t n = tl_load(&depot->n);
+    if (n) {
+        first = depot->bundle[--n];
+        tl_store(&depot->n, n);
+    } else if (tl_is_refused(depot)) {
+        uint32_t limit = 2 * tl_load(&depot->limit);
+        tl_store(&depot->limit, limit < TL_DEPOT ? limit : TL_DEPOT);
+        /* (19) relaxed: under the lock, or a hint that comes again */
+        atomic_store_explicit(&depot->refused, false, memory_order_relaxed);
+    }
+    if (n < depot->least) depot->least = n;
+    pthread_mutex_unlock(&depot->lock);
+    if (first) tl_unreserve(alloc, tl_batch_bytes(&alloc->class[class]));
+    return first;
+}
+
+/* Fills the empty magazine by half from the depot. */
+static void tl_draw(struct mk_alloc *alloc, struct tl_heap *heap, uint32_t class) {
+    struct tl_magazine *magazine = &heap->magazine[class];
+    uint32_t n = tl_batch(&alloc->class[class]);
+    void **slot = heap->slot + magazine->from;
+    void *first = tl_withdraw(alloc, class);
+    if (!first) return;
+    slot[0] = first;
+    tl_unbundle(alloc, slot, n, 0);
+    magazine->top = magazine->from + n;
+}
+
+/* Gives back up to so many bundles of the class. To find the depot empty then is no sign that it is too small. */
+static void tl_clear(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me, uint32_t class,
+                     uint32_t bundles) {
+    void *block[(TL_MAGAZINE + 1) / 2];
+    for (; bundles && tl_load(&alloc->depot[class].n) && (block[0] = tl_withdraw(alloc, class)); bundles--) {
+        uint32_t n = tl_batch(&alloc->class[class]);
+        tl_unbundle(alloc, block, n, 0);
+        tl_return(alloc, heap, me, block, n);
+    }
+}
+
+/* Gives back half of what nobody has needed of a class's depot since the last time. */
+static void tl_thin(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me, uint32_t class) {
+    struct tl_depot *depot = &alloc->depot[class];
+    if (!tl_load(&depot->n)) return;
+    pthread_mutex_lock(&depot->lock);
+    uint32_t n = tl_load(&depot->n), idle = depot->least < n ? depot->least : n, limit = tl_load(&depot->limit);
+    depot->least = n;
+    if (idle) tl_store(&depot->limit, limit > 2 * TL_DEPOT_MIN ? limit / 2 : TL_DEPOT_MIN);
+    pthread_mutex_unlock(&depot->lock);
+    tl_clear(alloc, heap, me, class, (idle + 1) / 2);
+}
+
+/* Now and then looks at a depot, another one each time. */
+static void tl_tend(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me) {
+    if (++heap->slow % TL_TEND) return;
+    tl_thin(alloc, heap, me, TL_TRAVEL_FROM + heap->slow / TL_TEND % (TL_TRAVEL_END - TL_TRAVEL_FROM));
 }
 
 /* ---- the paths beside the fast ones ---- */
@@ -621,8 +818,10 @@ static void tl_fill(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thre
 static MK_NOINLINE void *tl_refill(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me,
                                    uint32_t class) {
     struct tl_magazine *magazine = &heap->magazine[class];
-    tl_collect(alloc, heap, me);
+    tl_collect(alloc, heap, me, class);
+    if (magazine->top == magazine->from) tl_draw(alloc, heap, class);
     if (magazine->top == magazine->from) tl_fill(alloc, heap, me, class);
+    tl_tend(alloc, heap, me);
     tl_trim(alloc, heap, me, TL_EMPTY_UNITS);
     return magazine->top > magazine->from ? heap->slot[--magazine->top] : NULL;
 }
@@ -632,11 +831,12 @@ static MK_NOINLINE void tl_spill(struct mk_alloc *alloc, struct tl_heap *heap, s
                                  void *block) {
     struct tl_magazine *magazine = &heap->magazine[class];
     void **slot = heap->slot + magazine->from;
-    uint32_t full = magazine->end - magazine->from, n = (full + 1) / 2;
-    for (uint32_t i = 0; i < n; i++) tl_put(alloc, heap, slot[i]);
+    uint32_t full = magazine->end - magazine->from, n = tl_batch(&alloc->class[class]);
+    if (!tl_travels(class) || !tl_deposit(alloc, class, slot)) tl_return(alloc, heap, me, slot, n);
     memmove(slot, slot + n, (full - n) * sizeof *slot);
     magazine->top -= n;
     heap->slot[magazine->top++] = block;
+    tl_tend(alloc, heap, me);
     tl_trim(alloc, heap, me, TL_EMPTY_UNITS);
 }
 
@@ -657,7 +857,7 @@ static void *tl_alloc_alone(struct mk_alloc *alloc, uint32_t class) {
 
 static void tl_free_alone(struct mk_alloc *alloc, void *block) {
     pthread_mutex_lock(&alloc->lock);
-    tl_deliver_late(alloc, NULL, block);
+    tl_deliver(alloc, NULL, block);
     pthread_mutex_unlock(&alloc->lock);
 }
 
@@ -745,8 +945,13 @@ static void *tl_resize_large(struct mk_alloc *alloc, struct mk_thread *me, void 
 /* ---- the allocator ---- */
 
 MK_INLINE struct tl_heap *tl_heap_of(struct mk_alloc *alloc, const struct mk_thread *me) {
-    /* (19) relaxed: made by this thread, or by an earlier one of its id */
+    /* (10) relaxed: made by this thread, or by an earlier one of its id */
     return atomic_load_explicit(&alloc->heap[me->id], memory_order_relaxed);
+}
+
+/* Returns whether a free block goes into this thread's magazine. */
+MK_INLINE bool tl_keeps(const struct tl_heap *heap, uint32_t info) {
+    return MK_LIKELY(tl_owner(info) == heap->owner) || (tl_travels(tl_class(info)) && tl_owner(info));
 }
 
 /* A small block of that class, or NULL. */
@@ -769,7 +974,7 @@ static MK_NOINLINE void *tl_alloc_rare(struct mk_alloc *alloc, struct mk_thread 
     return block;
 }
 
-/* LIN alloc: none of its own: the block is its thread's, or comes to it at (7) or under the lock. */
+/* LIN alloc: none of its own: the block is its thread's, or comes to it at (7) or under a lock. */
 static inline void *tl_alloc(struct mk_alloc *alloc, struct mk_thread *me, size_t bytes, size_t align) {
     if (MK_UNLIKELY(bytes > TL_SMALL_MAX || align > 16)) return tl_alloc_rare(alloc, me, bytes, align);
     uint32_t class = tl_class_of_bytes(bytes);
@@ -785,7 +990,7 @@ static void *tl_zalloc(struct mk_alloc *alloc, struct mk_thread *me, size_t byte
     return block;
 }
 
-/* LIN free: none of its own for the thread's blocks; at (4) or under the lock for those of others. */
+/* LIN free: none of its own for what the thread keeps; at (4) or under a lock for what others get. */
 static inline enum mk_status tl_free(struct mk_alloc *alloc, struct mk_thread *me, void *block, size_t bytes,
                                      size_t align) {
     if (MK_UNLIKELY(!tl_is_small(bytes, align))) {
@@ -799,7 +1004,7 @@ static inline enum mk_status tl_free(struct mk_alloc *alloc, struct mk_thread *m
         return MK_HIT;
     }
     struct tl_heap *heap = tl_heap_of(alloc, me);
-    if (MK_UNLIKELY(tl_owner(info) != heap->owner)) {
+    if (MK_UNLIKELY(!tl_keeps(heap, info))) {
         tl_send(alloc, heap, me, block, info);
         return MK_HIT;
     }
@@ -846,7 +1051,7 @@ static struct tl_heap *tl_make_heap(struct mk_alloc *alloc, struct mk_thread *me
         heap->magazine[c].top = heap->magazine[c].from = (uint16_t)slot;
         heap->magazine[c].end = (uint16_t)(slot += alloc->class[c].cap);
     }
-    /* (13) release-store synchronizes-with the acquire-load (12): what is in the heap */
+    /* (9) release-store synchronizes-with the acquire-load (8): what is in the heap */
     atomic_store_explicit(&alloc->heap[me->id], heap, memory_order_release);
     return heap;
 }
@@ -854,45 +1059,42 @@ static struct tl_heap *tl_make_heap(struct mk_alloc *alloc, struct mk_thread *me
 static int tl_thread_enter(struct mk_alloc *alloc, struct mk_thread *me) {
     struct tl_heap *heap = tl_heap_of(alloc, me);
     if (!heap) return tl_make_heap(alloc, me) ? 0 : -1;
-    /* (20) relaxed: the lock was taken when it was closed, and nobody has changed it since */
-    uint64_t head = atomic_load_explicit(&heap->head, memory_order_relaxed);
-    /* (21) relaxed: opens the ring, which is empty */
-    atomic_store_explicit(&heap->head, head & ~TL_CLOSED, memory_order_relaxed);
+    /* (11) relaxed: closed until now, so nobody has posted anything */
+    atomic_store_explicit(&heap->posted, 0, memory_order_relaxed);
     return 0;
 }
 
 /* Blocks of this heap go to their spans, those of others to their owners. Under the lock. */
 static void tl_settle(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me, void *block) {
     if (tl_owner(tl_info_of(block)) == heap->owner) {
-        tl_put(alloc, heap, block);
+        tl_put(alloc, heap, &block, 1);
     } else {
-        tl_deliver_late(alloc, me, block);
+        tl_deliver(alloc, me, block);
     }
 }
 
-/* Closes the ring and empties it. Under the lock. */
-static void tl_close_ring(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me) {
-    /* (22) relaxed: see C: what it shows to others comes with the lock */
-    uint64_t end = atomic_fetch_or_explicit(&heap->head, TL_CLOSED, memory_order_relaxed) / 2;
-    /* (23) relaxed: ours alone */
-    uint64_t tail = atomic_load_explicit(&heap->tail, memory_order_relaxed);
-    for (; tail != end; tail++) {
-        unsigned spins = 0;
-        void *block;
-        while (!(block = tl_take_posted(heap, tail))) mk_backoff(&spins);
-        tl_settle(alloc, heap, me, block);
+/* Closes the heap, and empties all that is on its way. Under the lock. */
+static void tl_close(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me) {
+    struct tl_letter *list[] = {heap->inbox, tl_take_posted(heap, TL_CLOSED)};
+    void *block[TL_BATCH];
+    heap->inbox = NULL;
+    for (uint32_t i = 0; i < 2; i++) {
+        for (struct tl_letter *letter = list[i], *next; letter; letter = next) {
+            uint32_t n = tl_read(alloc, letter, &next, block);
+            while (n) tl_settle(alloc, heap, me, block[--n]);
+        }
     }
-    tl_emptied(heap, tail);
-    for (struct tl_late *late = tl_take_late(heap), *next; late; late = next) {
-        next = tl_next_late(late);
-        tl_settle(alloc, heap, me, late);
+    for (struct tl_out *out = heap->out; out < heap->out + TL_OUTS; out++) {
+        while (out->n) tl_settle(alloc, heap, me, out->block[--out->n]);
+        out->bytes = 0;
     }
 }
 
-static void tl_empty_magazines(struct mk_alloc *alloc, struct tl_heap *heap) {
+static void tl_empty_magazines(struct mk_alloc *alloc, struct tl_heap *heap, struct mk_thread *me) {
     for (uint32_t c = 0; c < TL_CLASSES; c++) {
         struct tl_magazine *magazine = &heap->magazine[c];
-        while (magazine->top > magazine->from) tl_put(alloc, heap, heap->slot[--magazine->top]);
+        tl_return(alloc, heap, me, heap->slot + magazine->from, magazine->top - magazine->from);
+        magazine->top = magazine->from;
     }
 }
 
@@ -912,13 +1114,10 @@ static void tl_orphan(struct mk_alloc *alloc, struct mk_thread *me, struct tl_sp
 
 static void tl_thread_exit(struct mk_alloc *alloc, struct mk_thread *me) {
     struct tl_heap *heap = tl_heap_of(alloc, me);
+    for (uint32_t c = TL_TRAVEL_FROM; c < TL_TRAVEL_END; c++) tl_thin(alloc, heap, me, c);
+    tl_empty_magazines(alloc, heap, me);
     pthread_mutex_lock(&alloc->lock);
-    tl_close_ring(alloc, heap, me);
-    tl_empty_magazines(alloc, heap);
-    for (struct tl_out *out = heap->out; out < heap->out + TL_OUTS; out++) {
-        while (out->n) tl_settle(alloc, heap, me, out->block[--out->n]);
-        out->bytes = 0;
-    }
+    tl_close(alloc, heap, me);
     for (uint32_t c = 0; c < TL_CLASSES; c++) tl_orphan(alloc, me, &heap->partial[c]);
     tl_orphan(alloc, me, &heap->full);
     for (uint32_t i = 0; i < TL_SPAN_UNITS; i++) tl_orphan(alloc, me, &heap->empty[i]);
@@ -928,11 +1127,12 @@ static void tl_thread_exit(struct mk_alloc *alloc, struct mk_thread *me) {
 
 static void tl_flush(struct mk_alloc *alloc, struct mk_thread *me) {
     struct tl_heap *heap = tl_heap_of(alloc, me);
-    tl_collect(alloc, heap, me);
+    while (tl_open_letter(alloc, heap, me)) continue;
+    for (uint32_t c = TL_TRAVEL_FROM; c < TL_TRAVEL_END; c++) tl_clear(alloc, heap, me, c, TL_DEPOT);
+    tl_empty_magazines(alloc, heap, me);
     for (struct tl_out *out = heap->out; out < heap->out + TL_OUTS; out++) {
         if (out->n) tl_hand_over(alloc, me, out);
     }
-    tl_empty_magazines(alloc, heap);
     tl_trim(alloc, heap, me, 0);
     pthread_mutex_lock(&alloc->lock);
     tl_drop_spares(alloc, me, 0);
@@ -961,11 +1161,12 @@ static void tl_destroy(struct mk_alloc *alloc) {
     tl_drop_chunks(alloc, alloc->closed);
     tl_drop_chunks(alloc, alloc->spare);
     for (uint32_t id = 0; id < alloc->threads_max; id++) {
-        /* (24) relaxed: nobody is inside */
+        /* (13) relaxed: nobody is inside */
         struct tl_heap *heap = atomic_load_explicit(&alloc->heap[id], memory_order_relaxed);
         if (heap) mk_mem_free(alloc->parent, NULL, heap, tl_heap_bytes(alloc), _Alignof(struct tl_heap));
     }
     pthread_mutex_destroy(&alloc->lock);
+    for (uint32_t c = 0; c < TL_CLASSES; c++) pthread_mutex_destroy(&alloc->depot[c].lock);
     mk_mem_free(alloc->parent, NULL, alloc, tl_alloc_bytes(alloc), MK_CACHE_LINE);
 }
 
@@ -1001,6 +1202,8 @@ static int tl_create(struct mk_alloc **out, struct mk_mem *parent, const struct 
     for (uint32_t c = 0; c < TL_CLASSES; c++) {
         tl_make_class(&alloc->class[c], tl_bytes_of_class(c));
         alloc->slots += alloc->class[c].cap;
+        pthread_mutex_init(&alloc->depot[c].lock, NULL);
+        tl_store(&alloc->depot[c].limit, TL_DEPOT_MIN);
     }
     pthread_mutex_init(&alloc->lock, NULL);
     *out = alloc;
@@ -1059,23 +1262,32 @@ static uint64_t tl_used_all(const struct mk_alloc *alloc, uint64_t *spans) {
     return used;
 }
 
+static uint64_t tl_blocks_of(const struct mk_alloc *alloc, struct tl_letter *letter) {
+    uint64_t blocks = 0;
+    void *block[TL_BATCH];
+    while (letter) blocks += tl_read(alloc, letter, &letter, block);
+    return blocks;
+}
+
 /* Free blocks that lie in a heap, or on their way to it. */
-static uint64_t tl_kept(struct tl_heap *heap) {
-    uint64_t kept = heap->late_n;
+static uint64_t tl_kept(const struct mk_alloc *alloc, struct tl_heap *heap) {
+    uint64_t kept = tl_blocks_of(alloc, heap->inbox);
     for (uint32_t c = 0; c < TL_CLASSES; c++) kept += heap->magazine[c].top - heap->magazine[c].from;
     for (uint32_t i = 0; i < TL_OUTS; i++) kept += heap->out[i].n;
-    /* (25) relaxed: nobody is inside */
-    kept += atomic_load_explicit(&heap->head, memory_order_relaxed) / 2;
-    /* (26) relaxed: nobody is inside */
-    return kept - atomic_load_explicit(&heap->tail, memory_order_relaxed);
+    /* (12) relaxed: nobody is inside */
+    uintptr_t posted = atomic_load_explicit(&heap->posted, memory_order_relaxed);
+    return kept + tl_blocks_of(alloc, (struct tl_letter *)(posted & ~TL_CLOSED));
 }
 
 static uint64_t tl_count(struct mk_alloc *alloc) {
     uint64_t spans = 0, count = alloc->larges + tl_used_all(alloc, &spans);
     for (uint32_t id = 0; id < alloc->threads_max; id++) {
-        /* (27) relaxed: nobody is inside */
+        /* (14) relaxed: nobody is inside */
         struct tl_heap *heap = atomic_load_explicit(&alloc->heap[id], memory_order_relaxed);
-        if (heap) count -= tl_kept(heap);
+        if (heap) count -= tl_kept(alloc, heap);
+    }
+    for (uint32_t c = 0; c < TL_CLASSES; c++) {
+        count -= tl_load(&alloc->depot[c].n) * tl_batch(&alloc->class[c]);
     }
     return count;
 }

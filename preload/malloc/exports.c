@@ -223,8 +223,8 @@ static MK_NOINLINE void spill(struct tl_heap *heap, uint32_t class, void *block)
     errno = saved;
 }
 
-/* Another thread's, nobody's, or early memory. Gathered for its owner as tl_send does it, but that no more than one
- * store makes it count; what that hands over goes through mk_enter. */
+/* A small one of another thread's, nobody's, or early memory. Gathered for its owner as tl_send does it, but that no
+ * more than one store makes it count; what that hands over goes through mk_enter. */
 static MK_NOINLINE void send(struct tl_heap *heap, void *block, uint32_t info) {
     uint32_t owner = tl_owner(info);
     struct tl_out *out = &heap->out[owner % TL_OUTS];
@@ -267,7 +267,7 @@ EXPORT void free(void *block) {
     }
     struct tl_heap *heap = mine.heap;
     uint32_t info = tl_info_of(block);
-    if (MK_UNLIKELY(tl_owner(info) != heap->owner)) {
+    if (MK_UNLIKELY(!tl_keeps(heap, info))) {
         send(heap, block, info);
         return;
     }

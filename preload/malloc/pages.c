@@ -1,25 +1,31 @@
 /* alloc/pages - where libmemkit.so has its memory from: mmap, in pieces, and by a stated policy back to the system.
  *
  * Source:     none of its own. Runs of aligned granules in larger mappings are what extents and arenas of other
- *             allocators are; nothing is taken from one.
- * Picture:    region, 4 MiB, aligned: [granule 0 | granule 1 | ... | granule 31]     a granule: 128 KiB
- *             region record { used: a bit each granule, dirty: free, and perhaps resident, pages[]: touched since
- *                             they were last given back }    found from an address by a table of two levels
- *             dirty: oldest <-> region <-> newest        regions that have dirty granules
+ *             allocators are, limits of what is kept that decay are theirs, too; nothing is taken from one.
+ * Picture:    region, 4 to 64 MiB: [granule 0 | granule 1 | ... | granule n - 1]     a granule: 128 KiB
+ *             region record { free: a bit each granule, granule[]: pages that were touched since they were last
+ *                             given back, and when it was freed }
+ *             open: region <-> region        those that have free granules
+ *             an address belongs to a section of 4 MiB, and that to a region: by a table of two levels
  *             larger blocks: a mapping each, 128 KiB-aligned        spare[]: such that were freed
  *             books: what allocators want for themselves, bumped out of pieces of 512 KiB
  * Parts:      none.
  * Progress:   blocking.
  * Ordering:   one lock. Figures are relaxed.
- * Memory:     up to 1 MiB: whole granules of address space, of which only touched pages take memory. Larger ones:
- *             at most an eighth of address space beyond what was asked for.
- *             Kept are, of runs, free granules up to the larger of 8 MiB and half of those in use, and of these the
- *             pages that a granule's next user does not need, up to 8 MiB or an eighth; of larger mappings, free
- *             ones up to the larger of 24 MiB and half of those in use, or the last one alone up to 40 MiB. Beyond
- *             that memory goes back to the system at once, what was freed longest ago first; and all that has been
- *             free for half a second does, when next something is freed here. A region with nothing in use is
- *             unmapped, in a used one the pages are dropped (MADV_DONTNEED).
- * Limits:     memory for books is not used again; an instance is not destroyed; one instance a process.
+ * Memory:     up to 8 MiB: whole granules of address space, of which only touched pages take memory. Larger ones,
+ *             and from 1 MiB on those that have to move to grow: at most an eighth of address space beyond what
+ *             was asked for. A region is as large as all before it together, from 4 to 64 MiB, or as is to be had.
+ *             Of runs are kept: pages of free granules, so many that together with those in use they are a third
+ *             more than were in use at a time of late (in half a second to one), but no more than 32 MiB and half
+ *             of those in use, and up to 4 MiB in any case; and pages of used granules that their present users do
+ *             not need, up to 4 MiB or an eighth. Of larger mappings, free ones up to the larger of 24 MiB and
+ *             half of those in use, or the last one alone up to 40 MiB. Beyond that memory goes back to the system
+ *             at once, what was freed longest ago first; and all that has been free for half a second does, when
+ *             next something is freed here. A region with nothing in use is unmapped, in a used one the pages are
+ *             dropped (MADV_DONTNEED).
+ * Limits:     memory for books is not used again; an instance is not destroyed; one instance a process. Where all
+ *             memory is locked, a region takes all of its memory at once. Where the system makes huge pages of its
+ *             own accord, more is resident than is counted here, up to 2 MiB for each place that is touched.
  */
 #include "../../impl/alloc.h"
 
@@ -32,34 +38,53 @@
 #define PAGE_BYTES ((size_t)4096)
 #define GRANULE_BYTES ((size_t)131072)
 #define GRANULE_PAGES ((uint32_t)(GRANULE_BYTES / PAGE_BYTES))
-#define REGION_GRANULES 32u
-#define REGION_BYTES (REGION_GRANULES * GRANULE_BYTES)
-#define RUN_BYTES_MAX ((size_t)1 << 20) /* larger ones have a mapping of their own */
-#define SLACK_PAGES 3u                  /* so few are not worth a system call */
-#define RUN_LOOKS 64u                   /* at runs that would do, for the best of them */
-#define KEPT_PAGES_MIN 2048u
+#define SECTION_GRANULES 32u
+#define SECTION_BYTES (SECTION_GRANULES * GRANULE_BYTES)
+#define REGION_GRANULES 512u               /* at most; at least a section */
+#define REGION_WORDS (REGION_GRANULES / 64)
+#define REGION_RUNS 4u                     /* a region is made for so many runs of the size that is asked for */
+#define RUN_BYTES_MAX ((size_t)8 << 20)    /* larger ones have a mapping of their own */
+#define MOVED_BYTES_MIN ((size_t)1 << 20)  /* as have those that have to move to grow: they may grow again */
+#define ZEROED_BYTES_MAX ((size_t)1 << 20) /* pages of larger ones are dropped instead */
+#define SLACK_PAGES 3u                     /* so few are not worth a system call */
+#define RUN_LOOKS 16u                      /* at rows that would do, for the best place of them */
+#define GOOD_COST 8u                       /* of a place: no other is looked for */
+#define FRESH_WEIGHT 8u                    /* of a page that is faulted in; 1: of one kept for nothing */
+#define LEFT_RUNS 8u                       /* what is left over of a row counts up to so many runs */
+#define KEPT_OVER 3u                       /* this part of the most that was in use */
+#define KEPT_PAGES_MORE 8192u
 #define KEPT_PART 2u
+#define KEPT_PAGES_MIN 1024u
+#define KEPT_LESS 16u                      /* where too much is kept, this part more goes back */
 #define STALE_PART 8u
-#define TAIL_PAGES 128u                 /* of a mapping that shrinks a little */
+#define TAIL_PAGES 128u                    /* of a mapping that shrinks a little */
 #define KEPT_BYTES_MIN ((size_t)24 << 20)
-#define KEPT_ONE_MAX ((size_t)40 << 20) /* the newest one alone may be so large */
+#define KEPT_ONE_MAX ((size_t)40 << 20)    /* the newest one alone may be so large */
 #define KEPT_NS UINT64_C(500000000)
+#define TICK_BITS 24                       /* of nanoseconds: 17 ms */
+#define KEPT_TICKS ((uint32_t)(KEPT_NS >> TICK_BITS) + 1)
 #define SPARES 16u
 #define BOOK_BYTES_MAX ((size_t)65536)
 #define BOOK_PIECE_BYTES ((size_t)524288)
-/* Addresses of 47 bits, 22 of them within a region. */
+/* Addresses of 47 bits, 22 of them within a section. */
 #define ADDRESS_BITS 47
 #define LEAF_BITS 12
 #define ROOT_BITS (ADDRESS_BITS - 22 - LEAF_BITS)
 
+struct granule {
+    uint16_t freed; /* when, in ticks */
+    uint8_t pages;  /* that may be resident, from the first */
+    uint8_t needed; /* by its user; 0: it is free */
+};
+
 struct region {
-    struct region *older, *newer;     /* on the dirty list */
-    struct region *next, *prev;       /* of all that have a free granule */
+    struct region *next, *prev; /* of those that have a free granule */
     unsigned char *base;
-    uint32_t used, dirty;             /* dirty ones are not used */
-    uint64_t dirtied_ns;              /* when a granule was last freed */
-    uint8_t pages[REGION_GRANULES];   /* that may be resident, from the granule's first */
-    uint8_t needed[REGION_GRANULES];  /* by its user */
+    uint32_t granules, used;
+    uint32_t longest;           /* no more free ones are in a row than these */
+    uint32_t dirty_pages;       /* of free ones, perhaps resident */
+    uint64_t free[REGION_WORDS];
+    struct granule granule[REGION_GRANULES];
 };
 
 struct spare {
@@ -71,13 +96,17 @@ struct spare {
 struct mk_alloc {
     pthread_mutex_t lock;
     struct region *open;
-    struct region *oldest, *newest;
     struct region *unused; /* records, by next */
-    uint32_t regions, used_granules, dirty_granules;
-    uint64_t stale_pages; /* of used granules, more than are needed */
+    uint32_t regions;
+    uint32_t tick, window; /* now, and since when `most_used` is counted */
+    uint64_t granules;     /* of all regions */
+    uint64_t used_pages, dirty_pages;
+    uint64_t stale_pages;  /* of used granules, more than are needed */
+    uint64_t most_used, most_used_before;
     struct spare spare[SPARES];
     size_t spare_bytes, large_bytes;
-    unsigned char *book, *book_end, *hint;
+    unsigned char *book, *book_end;
+    unsigned char *newest; /* region, where it begins */
     struct mk_pages_figures figures;
     struct region **leaf[1u << ROOT_BITS];
 };
@@ -160,26 +189,33 @@ static bool pages_is_book(size_t bytes, size_t align) {
 
 /* ---- regions: under the lock ---- */
 
-static size_t pages_index(const void *at) {
-    return (uintptr_t)at / REGION_BYTES;
+/* Returns where the region of that section stands, or NULL. */
+static struct region **pages_entry(const struct mk_alloc *pages, const void *at) {
+    size_t index = (uintptr_t)at / SECTION_BYTES;
+    if (index >> (LEAF_BITS + ROOT_BITS)) return NULL;
+    struct region **leaf = pages->leaf[index >> LEAF_BITS];
+    return leaf ? &leaf[index & ((1u << LEAF_BITS) - 1)] : NULL;
 }
 
 static struct region *pages_region(const struct mk_alloc *pages, const void *at) {
-    size_t index = pages_index(at);
-    if (index >> (LEAF_BITS + ROOT_BITS)) return NULL;
-    struct region **leaf = pages->leaf[index >> LEAF_BITS];
-    return leaf ? leaf[index & ((1u << LEAF_BITS) - 1)] : NULL;
+    struct region **entry = pages_entry(pages, at);
+    return entry ? *entry : NULL;
 }
 
-/* Returns whether there is room in the table. */
-static bool pages_enroll(struct mk_alloc *pages, const void *base, struct region *region) {
-    size_t index = pages_index(base);
+/* Returns whether the table has room for an entry. */
+static bool pages_make_entry(struct mk_alloc *pages, const void *at) {
+    size_t index = (uintptr_t)at / SECTION_BYTES;
     if (index >> (LEAF_BITS + ROOT_BITS)) return false;
     struct region ***leaf = &pages->leaf[index >> LEAF_BITS];
     if (!*leaf) *leaf = pages_book(pages, sizeof(struct region *) << LEAF_BITS, PAGE_BYTES);
-    if (!*leaf) return false;
-    (*leaf)[index & ((1u << LEAF_BITS) - 1)] = region;
-    return true;
+    return *leaf;
+}
+
+/* Its memory belongs to `owner` from now on: the region, or NULL. */
+static void pages_enroll(struct mk_alloc *pages, const struct region *region, struct region *owner) {
+    for (uint32_t g = 0; g < region->granules; g += SECTION_GRANULES) {
+        *pages_entry(pages, region->base + g * GRANULE_BYTES) = owner;
+    }
 }
 
 static void pages_link_open(struct mk_alloc *pages, struct region *region) {
@@ -198,83 +234,186 @@ static void pages_unlink_open(struct mk_alloc *pages, struct region *region) {
     }
 }
 
-static void pages_unlink_dirty(struct mk_alloc *pages, struct region *region) {
-    *(region->older ? &region->older->newer : &pages->oldest) = region->newer;
-    *(region->newer ? &region->newer->older : &pages->newest) = region->older;
+/* Changes `n` bits. */
+static void pages_flip(uint64_t *bits, uint32_t from, uint32_t n) {
+    for (uint32_t i = from, end = from + n; i < end; i = (i / 64 + 1) * 64) {
+        uint32_t to = end - i < 64 - i % 64 ? end - i : 64 - i % 64;
+        bits[i / 64] ^= (UINT64_MAX >> (64 - to)) << i % 64;
+    }
 }
 
-static void pages_link_newest(struct mk_alloc *pages, struct region *region) {
-    region->newer = NULL;
-    region->older = pages->newest;
-    *(pages->newest ? &pages->newest->newer : &pages->oldest) = region;
-    pages->newest = region;
+/* Returns the first granule from `from` on that is free, or that is not, or the number of granules. */
+static uint32_t pages_next(const struct region *region, uint32_t from, bool is_free) {
+    uint64_t not_these = is_free ? 0 : UINT64_MAX;
+    for (uint32_t i = from; i < region->granules; i = (i / 64 + 1) * 64) {
+        uint64_t these = (region->free[i / 64] ^ not_these) >> i % 64;
+        if (!these) continue;
+        uint32_t at = i + (uint32_t)__builtin_ctzll(these);
+        return at < region->granules ? at : region->granules;
+    }
+    return region->granules;
 }
 
-static struct region *pages_make_region(struct mk_alloc *pages) {
+/* The row of free granules that this one is in may be the longest. */
+static void pages_measure(struct region *region, uint32_t granule) {
+    uint32_t first = granule, end = pages_next(region, granule, false);
+    while (first && (region->free[(first - 1) / 64] >> (first - 1) % 64 & 1)) first--;
+    if (region->longest < end - first) region->longest = end - first;
+}
+
+/* Returns a mapping that the table has room for, or NULL. */
+static unsigned char *pages_map_sections(struct mk_alloc *pages, size_t bytes) {
+    unsigned char *below = pages->newest ? pages->newest - bytes : NULL;
+    unsigned char *base = pages_map_aligned(below, bytes, SECTION_BYTES, PROT_READ | PROT_WRITE);
+    if (!base || (pages_make_entry(pages, base) && pages_make_entry(pages, base + bytes - 1))) return base;
+    pages_unmap(base, bytes);
+    return NULL;
+}
+
+/* Returns address space for runs of `n` granules, and in *granules how much it is; or NULL. */
+static unsigned char *pages_map_region(struct mk_alloc *pages, uint32_t n, uint32_t *granules) {
+    uint64_t wanted = pages->granules > REGION_RUNS * n ? pages->granules : REGION_RUNS * n;
+    unsigned char *base = NULL;
+    *granules = SECTION_GRANULES;
+    while (*granules < wanted && *granules < REGION_GRANULES) *granules *= 2;
+    while (!(base = pages_map_sections(pages, *granules * GRANULE_BYTES))) {
+        *granules /= 2;
+        if (*granules < SECTION_GRANULES || *granules < n) return NULL;
+    }
+    return base;
+}
+
+static struct region *pages_make_region(struct mk_alloc *pages, uint32_t n) {
     struct region *region = pages->unused;
-    if (region) {
-        pages->unused = region->next;
-    } else if (!(region = pages_book(pages, sizeof *region, _Alignof(struct region)))) {
-        return NULL;
-    }
-    unsigned char *base = pages_map_aligned(pages->hint, REGION_BYTES, REGION_BYTES, PROT_READ | PROT_WRITE);
-    if (base && !pages_enroll(pages, base, region)) {
-        pages_unmap(base, REGION_BYTES);
-        base = NULL;
-    }
-    if (!base) {
-        region->next = pages->unused;
-        pages->unused = region;
-        return NULL;
-    }
-    memset(region, 0, sizeof *region);
-    region->base = base;
-    pages->hint = base - REGION_BYTES;
-    pages->regions++;
-    pages_count(pages, REGION_BYTES);
+    uint32_t granules;
+    if (!region && !(region = pages_book(pages, sizeof *region, _Alignof(struct region)))) return NULL;
+    pages->unused = region;
+    unsigned char *base = pages_map_region(pages, n, &granules);
+    if (!base) return NULL;
+    pages->unused = region->next;
+    memset(region, 0, offsetof(struct region, granule) + granules * sizeof region->granule[0]);
+    region->base = pages->newest = base;
+    region->granules = region->longest = granules;
+    pages_flip(region->free, 0, granules);
+    pages_enroll(pages, region, region);
     pages_link_open(pages, region);
+    pages->regions++;
+    pages->granules += granules;
+    pages_count(pages, (int64_t)(granules * GRANULE_BYTES));
     return region;
 }
 
 static void pages_drop_region(struct mk_alloc *pages, struct region *region) {
+    size_t bytes = region->granules * GRANULE_BYTES;
     pages_unlink_open(pages, region);
-    pages_enroll(pages, region->base, NULL);
-    pages_unmap(region->base, REGION_BYTES);
-    pages_count(pages, -(int64_t)REGION_BYTES);
+    pages_enroll(pages, region, NULL);
+    pages_unmap(region->base, bytes);
+    pages_count(pages, -(int64_t)bytes);
+    pages->regions--;
+    pages->granules -= region->granules;
     region->next = pages->unused;
     pages->unused = region;
-    pages->regions--;
 }
 
-static uint32_t pages_bits(uint32_t from, uint32_t n) {
-    return (uint32_t)(((UINT64_C(1) << n) - 1) << from);
-}
-
-/* A region that gains some becomes the newest. */
-static void pages_set_dirty(struct mk_alloc *pages, struct region *region, uint32_t dirty) {
-    bool gains = dirty & ~region->dirty;
-    if (region->dirty && (gains || !dirty)) pages_unlink_dirty(pages, region);
-    pages->dirty_granules += (uint32_t)__builtin_popcount(dirty) - (uint32_t)__builtin_popcount(region->dirty);
-    region->dirty = dirty;
-    if (gains) pages_link_newest(pages, region);
-}
-
-/* Gives back what is free in the region; one of which nothing is used, as a whole, unless it is the only one. */
-static void pages_clean(struct mk_alloc *pages, struct region *region) {
-    bool drop = !region->used && pages->regions > 1;
-    uint32_t dirty = region->dirty;
-    pages_set_dirty(pages, region, 0);
-    if (drop) {
-        pages_drop_region(pages, region);
-        return;
+/* Gives back what is resident of free granules. */
+static void pages_clean(struct mk_alloc *pages, struct region *region, uint32_t from, uint32_t n) {
+    uint32_t had = 0;
+    for (uint32_t g = from; g < from + n; g++) {
+        had += region->granule[g].pages;
+        region->granule[g].pages = 0;
     }
-    for (uint32_t n; dirty; dirty &= ~pages_bits((uint32_t)__builtin_ctz(dirty), n)) {
-        uint32_t from = (uint32_t)__builtin_ctz(dirty);
-        uint64_t rest = ~((uint64_t)dirty >> from);
-        n = (uint32_t)__builtin_ctzll(rest);
-        pages_purge(pages, region->base + from * GRANULE_BYTES, n * GRANULE_BYTES);
-        memset(region->pages + from, 0, n);
+    if (had) pages_purge(pages, region->base + from * GRANULE_BYTES, n * GRANULE_BYTES);
+    region->dirty_pages -= had;
+    pages->dirty_pages -= had;
+}
+
+/* ---- what is kept: under the lock ---- */
+
+/* In ticks, but that older ones than are kept are all alike. */
+static uint32_t pages_age_of(const struct mk_alloc *pages, const struct granule *granule) {
+    uint32_t age = (uint16_t)(pages->tick - granule->freed);
+    return age < KEPT_TICKS ? age : KEPT_TICKS;
+}
+
+/* What is to go back: all that is older, and of that age what is more than `left` pages. */
+struct doom {
+    uint32_t age;
+    uint64_t left;
+};
+
+/* Returns what has to go back so that `most` pages are kept, and none that are too old. */
+static struct doom pages_judge(const struct mk_alloc *pages, uint64_t most) {
+    uint64_t kept = pages->dirty_pages, of_age[KEPT_TICKS + 1] = {0};
+    struct doom doom = {KEPT_TICKS, 0};
+    for (const struct region *region = pages->open; region; region = region->next) {
+        if (!region->dirty_pages) continue;
+        for (uint32_t g = pages_next(region, 0, true); g < region->granules; g = pages_next(region, g + 1, true)) {
+            of_age[pages_age_of(pages, &region->granule[g])] += region->granule[g].pages;
+        }
     }
+    kept -= of_age[KEPT_TICKS];
+    while (kept > most) kept -= of_age[--doom.age];
+    if (doom.age < KEPT_TICKS) doom.left = most - kept;
+    return doom;
+}
+
+static bool pages_is_doomed(const struct mk_alloc *pages, const struct granule *granule, struct doom *doom) {
+    uint32_t age = pages_age_of(pages, granule);
+    if (!granule->pages || age < doom->age) return false;
+    if (age > doom->age || granule->pages > doom->left) return true;
+    doom->left -= granule->pages;
+    return false;
+}
+
+static void pages_clean_doomed(struct mk_alloc *pages, struct region *region, struct doom *doom) {
+    uint32_t from = 0, n = 0;
+    for (uint32_t g = pages_next(region, 0, true); g < region->granules; g = pages_next(region, g + 1, true)) {
+        if (!pages_is_doomed(pages, &region->granule[g], doom)) continue;
+        if (from + n < g) {
+            pages_clean(pages, region, from, n);
+            from = g;
+            n = 0;
+        }
+        n++;
+    }
+    pages_clean(pages, region, from, n);
+}
+
+/* Gives back what is free but for `most` pages, and what is too old. A region of which nothing is used goes as a
+ * whole, unless it is the only one. */
+static void pages_keep(struct mk_alloc *pages, uint64_t most) {
+    struct doom doom = pages_judge(pages, most);
+    for (struct region *region = pages->open, *next; region; region = next) {
+        next = region->next;
+        if (region->dirty_pages) pages_clean_doomed(pages, region, &doom);
+        if (!region->used && !region->dirty_pages && pages->regions > 1) pages_drop_region(pages, region);
+    }
+}
+
+/* Returns how many pages may be kept. */
+static uint64_t pages_most_kept(const struct mk_alloc *pages) {
+    uint64_t top = pages->most_used > pages->most_used_before ? pages->most_used : pages->most_used_before;
+    uint64_t all = top + top / KEPT_OVER, taken = pages->used_pages + pages->stale_pages;
+    uint64_t kept = all > taken ? all - taken : 0, most = KEPT_PAGES_MORE + pages->used_pages / KEPT_PART;
+    if (kept > most) kept = most;
+    return kept > KEPT_PAGES_MIN ? kept : KEPT_PAGES_MIN;
+}
+
+static void pages_limit(struct mk_alloc *pages) {
+    uint64_t most = pages_most_kept(pages);
+    if (pages->dirty_pages > most) pages_keep(pages, most - most / KEPT_LESS);
+}
+
+static void pages_pass_time(struct mk_alloc *pages, uint64_t now_ns) {
+    uint32_t tick = (uint32_t)(now_ns >> TICK_BITS), passed = tick - pages->window;
+    if (tick == pages->tick) return;
+    pages->tick = tick;
+    if (passed >= KEPT_TICKS) {
+        pages->most_used_before = passed < 2 * KEPT_TICKS ? pages->most_used : pages->used_pages;
+        pages->most_used = pages->used_pages;
+        pages->window = tick;
+    }
+    if (pages->dirty_pages) pages_keep(pages, pages->dirty_pages);
 }
 
 static void pages_drop_spare(struct mk_alloc *pages, struct spare *spare) {
@@ -292,19 +431,12 @@ static struct spare *pages_oldest_spare(struct mk_alloc *pages) {
     return oldest;
 }
 
-static bool pages_is_too_many(const struct mk_alloc *pages, uint64_t kept, uint32_t part) {
-    uint64_t most = pages->used_granules * (uint64_t)GRANULE_PAGES / part;
-    return kept > (most > KEPT_PAGES_MIN ? most : KEPT_PAGES_MIN);
-}
-
-/* The policy of the file-top block. */
-static void pages_age(struct mk_alloc *pages, uint64_t now_ns) {
+/* The policy of the file-top block, after something was freed. */
+static void pages_settle(struct mk_alloc *pages, uint64_t now_ns) {
     size_t most_bytes = pages->large_bytes / KEPT_PART;
     if (most_bytes < KEPT_BYTES_MIN) most_bytes = KEPT_BYTES_MIN;
-    while (pages->oldest && (pages_is_too_many(pages, pages->dirty_granules * (uint64_t)GRANULE_PAGES, KEPT_PART) ||
-                             now_ns - pages->oldest->dirtied_ns > KEPT_NS)) {
-        pages_clean(pages, pages->oldest);
-    }
+    pages_pass_time(pages, now_ns);
+    pages_limit(pages);
     while (pages->spare_bytes) {
         struct spare *oldest = pages_oldest_spare(pages);
         bool alone = oldest->bytes == pages->spare_bytes && oldest->bytes <= KEPT_ONE_MAX;
@@ -319,114 +451,136 @@ static uint32_t pages_granules(size_t bytes) {
     return (uint32_t)((bytes + GRANULE_BYTES - 1) / GRANULE_BYTES);
 }
 
-/* Returns where so many bits in a row begin, or REGION_GRANULES. */
-static uint32_t pages_run(uint32_t bits, uint32_t n) {
-    uint32_t starts = bits;
-    for (uint32_t i = 1; i < n; i++) starts &= bits >> i;
-    return starts ? (uint32_t)__builtin_ctz(starts) : REGION_GRANULES;
-}
-
 /* How many pages of granule `i` of its run a block of so many bytes needs. */
 static uint32_t pages_needed(size_t bytes, uint32_t i) {
     size_t rest = bytes - i * GRANULE_BYTES;
     return rest >= GRANULE_BYTES ? GRANULE_PAGES : (uint32_t)((rest + PAGE_BYTES - 1) / PAGE_BYTES);
 }
 
+static bool pages_is_stale(const struct mk_alloc *pages) {
+    uint64_t most = pages->used_pages / STALE_PART;
+    return pages->stale_pages > (most > KEPT_PAGES_MIN ? most : KEPT_PAGES_MIN);
+}
+
 /* A granule is used up to `need` pages from now on (0: it is free). */
-static void pages_fit(struct mk_alloc *pages, struct region *region, uint32_t granule, uint32_t need) {
-    uint32_t had = region->pages[granule], needed = region->needed[granule];
-    region->needed[granule] = (uint8_t)need;
-    if (needed) pages->stale_pages -= had - needed;
-    if (!need) return;
-    if (had > need + SLACK_PAGES && pages_is_too_many(pages, pages->stale_pages, STALE_PART)) {
-        pages_purge(pages, region->base + granule * GRANULE_BYTES + need * PAGE_BYTES, (had - need) * PAGE_BYTES);
+static void pages_fit(struct mk_alloc *pages, struct region *region, uint32_t at, uint32_t need) {
+    struct granule *granule = &region->granule[at];
+    uint32_t had = granule->pages;
+    if (granule->needed) {
+        pages->stale_pages -= had - granule->needed;
+    } else {
+        pages->dirty_pages -= had;
+        region->dirty_pages -= had;
+    }
+    pages->used_pages += (uint64_t)need - granule->needed;
+    granule->needed = (uint8_t)need;
+    if (!need) {
+        granule->freed = (uint16_t)pages->tick;
+        pages->dirty_pages += had;
+        region->dirty_pages += had;
+        return;
+    }
+    if (had > need + SLACK_PAGES && pages_is_stale(pages)) {
+        pages_purge(pages, region->base + at * GRANULE_BYTES + need * PAGE_BYTES, (had - need) * PAGE_BYTES);
         had = need;
     }
     if (had < need) had = need;
-    region->pages[granule] = (uint8_t)had;
+    granule->pages = (uint8_t)had;
     pages->stale_pages += had - need;
 }
 
 static void pages_use(struct mk_alloc *pages, struct region *region, uint32_t from, uint32_t n, size_t bytes) {
-    uint32_t bits = pages_bits(from, n);
-    pages_set_dirty(pages, region, region->dirty & ~bits);
-    region->used |= bits;
-    pages->used_granules += n;
-    if (region->used == UINT32_MAX) pages_unlink_open(pages, region);
+    pages_flip(region->free, from, n);
+    region->used += n;
+    if (region->used == region->granules) pages_unlink_open(pages, region);
     for (uint32_t i = 0; i < n; i++) pages_fit(pages, region, from + i, pages_needed(bytes, i));
+    if (pages->most_used < pages->used_pages) pages->most_used = pages->used_pages;
 }
 
-static void pages_unuse(struct mk_alloc *pages, struct region *region, uint32_t from, uint32_t n, uint64_t now_ns) {
-    uint32_t bits = pages_bits(from, n);
-    for (uint32_t i = from; i < from + n; i++) pages_fit(pages, region, i, 0);
-    if (region->used == UINT32_MAX) pages_link_open(pages, region);
-    region->used &= ~bits;
-    region->dirtied_ns = now_ns;
-    pages->used_granules -= n;
-    pages_set_dirty(pages, region, region->dirty | bits);
+/* The region is looked at first from then on. */
+static void pages_unuse(struct mk_alloc *pages, struct region *region, uint32_t from, uint32_t n) {
+    if (region->used < region->granules) pages_unlink_open(pages, region);
+    pages_link_open(pages, region);
+    pages_flip(region->free, from, n);
+    region->used -= n;
+    pages_measure(region, from);
+    for (uint32_t g = from; g < from + n; g++) pages_fit(pages, region, g, 0);
 }
 
 /* Zeroes what may be resident of a run that is about to be used. */
-static void pages_zero(struct region *region, uint32_t from, uint32_t n, size_t bytes) {
+static void pages_zero(struct mk_alloc *pages, struct region *region, uint32_t from, uint32_t n, size_t bytes) {
+    if (bytes > ZEROED_BYTES_MAX) {
+        pages_clean(pages, region, from, n);
+        return;
+    }
     for (uint32_t i = 0; i < n; i++) {
-        size_t rest = bytes - i * GRANULE_BYTES, resident = region->pages[from + i] * PAGE_BYTES;
+        size_t rest = bytes - i * GRANULE_BYTES, resident = region->granule[from + i].pages * PAGE_BYTES;
         memset(region->base + (from + i) * GRANULE_BYTES, 0, rest < resident ? rest : resident);
     }
 }
 
-static uint32_t pages_between(uint32_t a, uint32_t b) {
-    return a > b ? a - b : b - a;
+/* A place for a run. Its cost is the pages that would be faulted in, those that would be kept for nothing, and the
+ * granules that are left over of the row that it lies in. */
+struct place {
+    struct region *region;
+    uint32_t from, cost;
+};
+
+static void pages_weigh(struct place *best, struct region *region, uint32_t from, uint32_t n, uint32_t last_pages,
+                        uint32_t left_over) {
+    const struct granule *granule = &region->granule[from];
+    uint32_t had = granule[n - 1].pages, fresh = had < last_pages ? last_pages - had : 0;
+    uint32_t cost = had > last_pages ? had - last_pages : 0;
+    for (uint32_t i = 0; i < n - 1; i++) fresh += GRANULE_PAGES - granule[i].pages;
+    cost += FRESH_WEIGHT * fresh + (left_over < LEFT_RUNS * n ? left_over : LEFT_RUNS * n);
+    if (cost < best->cost) *best = (struct place){region, from, cost};
 }
 
-/* Returns a region with a run of granules that were freed, where in *from, or NULL: of the first ones, that whose
- * last granule had most nearly so many pages. Fresh pages are faulted in, and others would be kept for nothing. */
-static struct region *pages_find_dirty_run(struct mk_alloc *pages, uint32_t n, uint32_t last_pages,
-                                           uint32_t *from) {
-    struct region *best = NULL;
-    uint32_t best_off = UINT32_MAX, looks = 0;
-    for (struct region *region = pages->newest; region && looks < RUN_LOOKS && best_off; region = region->older) {
-        uint32_t starts = region->dirty;
-        for (uint32_t i = 1; i < n; i++) starts &= region->dirty >> i;
-        for (; starts && looks < RUN_LOOKS; starts &= starts - 1, looks++) {
-            uint32_t start = (uint32_t)__builtin_ctz(starts);
-            uint32_t off = pages_between(region->pages[start + n - 1], last_pages);
-            if (off >= best_off) continue;
-            best = region;
-            best_off = off;
-            *from = start;
-        }
+/* Looks at both ends of rows of free granules, until a place is good enough or it has looked at RUN_LOOKS of them;
+ * *looks counts. */
+static void pages_look(struct place *best, uint32_t *looks, struct region *region, uint32_t n,
+                       uint32_t last_pages) {
+    uint32_t longest = 0, end = 0;
+    for (uint32_t at; (at = pages_next(region, end, true)) < region->granules;) {
+        end = pages_next(region, at, false);
+        if (longest < end - at) longest = end - at;
+        if (end - at < n) continue;
+        pages_weigh(best, region, at, n, last_pages, end - at - n);
+        if (end - at > n) pages_weigh(best, region, end - n, n, last_pages, end - at - n);
+        if (best->cost <= GOOD_COST || ++*looks == RUN_LOOKS) return;
     }
-    return best;
+    region->longest = longest;
 }
 
-/* Returns a region that has such a run, where in *from: of free granules that may be resident, else of the region
- * with the fewest free ones, else of a new one. NULL: there is no memory. */
-static struct region *pages_find_run(struct mk_alloc *pages, uint32_t n, uint32_t last_pages, uint32_t *from) {
-    struct region *best = pages->dirty_granules >= n ? pages_find_dirty_run(pages, n, last_pages, from) : NULL;
-    if (best) return best;
+/* Returns a good place for a run whose last granule needs so many pages, or else one in a new region; its region is
+ * NULL if there is no memory. */
+static struct place pages_find(struct mk_alloc *pages, uint32_t n, uint32_t last_pages) {
+    struct place best = {.cost = UINT32_MAX};
+    uint32_t looks = 0;
     for (struct region *region = pages->open; region; region = region->next) {
-        if (pages_run(~region->used, n) == REGION_GRANULES) continue;
-        if (!best || __builtin_popcount(region->used) > __builtin_popcount(best->used)) best = region;
+        if (region->longest < n) continue;
+        pages_look(&best, &looks, region, n, last_pages);
+        if (best.cost <= GOOD_COST || looks == RUN_LOOKS) break;
     }
-    if (!best) best = pages_make_region(pages);
-    if (best) *from = pages_run(~best->used, n);
+    if (!best.region) best.region = pages_make_region(pages, n);
     return best;
 }
 
 static void *pages_alloc_run(struct mk_alloc *pages, size_t bytes, bool zeroed) {
-    uint32_t n = pages_granules(bytes), from;
-    struct region *region = pages_find_run(pages, n, pages_needed(bytes, n - 1), &from);
-    if (!region) return NULL;
-    if (zeroed) pages_zero(region, from, n, bytes);
-    pages_use(pages, region, from, n, bytes);
-    return region->base + from * GRANULE_BYTES;
+    uint32_t n = pages_granules(bytes);
+    struct place place = pages_find(pages, n, pages_needed(bytes, n - 1));
+    if (!place.region) return NULL;
+    if (zeroed) pages_zero(pages, place.region, place.from, n, bytes);
+    pages_use(pages, place.region, place.from, n, bytes);
+    pages_limit(pages);
+    return place.region->base + place.from * GRANULE_BYTES;
 }
 
 /* ---- mappings of their own ---- */
 
 /* Address space for so many bytes: steps of an eighth at most, so that growing does not move each time. */
 static size_t pages_large_bytes(size_t bytes) {
-    size_t step = bytes < RUN_BYTES_MAX ? PAGE_BYTES : ((size_t)1 << (63 - __builtin_clzll(bytes))) / 8;
+    size_t step = bytes < MOVED_BYTES_MIN ? PAGE_BYTES : ((size_t)1 << (63 - __builtin_clzll(bytes))) / 8;
     return (bytes + step - 1) & -step;
 }
 
@@ -483,7 +637,7 @@ static void pages_free_large(struct mk_alloc *pages, unsigned char *base, size_t
     *to = (struct spare){base, bytes, pages_now()};
     pages->large_bytes -= bytes;
     pages->spare_bytes += bytes;
-    pages_age(pages, to->freed_ns);
+    pages_settle(pages, to->freed_ns);
     pthread_mutex_unlock(&pages->lock);
 }
 
@@ -536,9 +690,10 @@ static bool pages_is_run(size_t bytes, size_t align) {
     return bytes <= RUN_BYTES_MAX && align <= GRANULE_BYTES;
 }
 
-static void *pages_try(struct mk_alloc *pages, size_t bytes, size_t align, bool zeroed) {
+/* own: in a mapping of its own. */
+static void *pages_try(struct mk_alloc *pages, size_t bytes, size_t align, bool zeroed, bool own) {
     bool book = pages_is_book(bytes, align);
-    if (pages_is_run(bytes, align)) {
+    if (pages_is_run(bytes, align) && !own) {
         pthread_mutex_lock(&pages->lock);
         void *block = book ? pages_book(pages, bytes, align) : pages_alloc_run(pages, bytes, zeroed);
         pthread_mutex_unlock(&pages->lock);
@@ -548,21 +703,21 @@ static void *pages_try(struct mk_alloc *pages, size_t bytes, size_t align, bool 
 }
 
 /* Before memory is refused, what is kept goes back. */
-static void *pages_give(struct mk_alloc *pages, size_t bytes, size_t align, bool zeroed) {
-    void *block = pages_try(pages, bytes, align, zeroed);
-    if (!block && mk_pages_trim()) block = pages_try(pages, bytes, align, zeroed);
+static void *pages_give(struct mk_alloc *pages, size_t bytes, size_t align, bool zeroed, bool own) {
+    void *block = pages_try(pages, bytes, align, zeroed, own);
+    if (!block && mk_pages_trim()) block = pages_try(pages, bytes, align, zeroed, own);
     return block;
 }
 
 /* LIN alloc: under the lock, or in the kernel. */
 static void *pages_alloc(struct mk_alloc *pages, struct mk_thread *me, size_t bytes, size_t align) {
     (void)me;
-    return pages_give(pages, bytes, align, false);
+    return pages_give(pages, bytes, align, false, false);
 }
 
 static void *pages_zalloc(struct mk_alloc *pages, struct mk_thread *me, size_t bytes, size_t align) {
     (void)me;
-    return pages_give(pages, bytes, align, true);
+    return pages_give(pages, bytes, align, true, false);
 }
 
 /* LIN free: under the lock. */
@@ -573,10 +728,9 @@ static enum mk_status pages_free(struct mk_alloc *pages, struct mk_thread *me, v
     pthread_mutex_lock(&pages->lock);
     struct region *region = pages_region(pages, block);
     if (region) {
-        uint64_t now_ns = pages_now();
         uint32_t from = (uint32_t)(((unsigned char *)block - region->base) / (ptrdiff_t)GRANULE_BYTES);
-        pages_unuse(pages, region, from, pages_granules(bytes), now_ns);
-        pages_age(pages, now_ns);
+        pages_unuse(pages, region, from, pages_granules(bytes));
+        pages_settle(pages, pages_now());
     }
     pthread_mutex_unlock(&pages->lock);
     if (!region) pages_free_large(pages, block, bytes);
@@ -590,12 +744,12 @@ static bool pages_resize_run(struct mk_alloc *pages, struct region *region, unsi
     uint32_t had = pages_granules(old_bytes), wants = pages_granules(bytes);
     if (wants > had) {
         uint32_t more = wants - had;
-        if (from + wants > REGION_GRANULES || (region->used & pages_bits(from + had, more))) return false;
+        if (from + wants > region->granules || pages_next(region, from + had, false) < from + wants) return false;
         pages_fit(pages, region, from + had - 1, GRANULE_PAGES);
         pages_use(pages, region, from + had, more, bytes - had * GRANULE_BYTES);
         return true;
     }
-    if (wants < had) pages_unuse(pages, region, from + wants, had - wants, pages_now());
+    if (wants < had) pages_unuse(pages, region, from + wants, had - wants);
     pages_fit(pages, region, from + wants - 1, pages_needed(bytes, wants - 1));
     return true;
 }
@@ -609,13 +763,14 @@ static void *pages_resize(struct mk_alloc *pages, struct mk_thread *me, void *bl
         pthread_mutex_lock(&pages->lock);
         region = pages_region(pages, block);
         done = region && pages_is_run(bytes, align) && pages_resize_run(pages, region, block, old_bytes, bytes);
+        if (done && bytes < old_bytes) pages_settle(pages, pages_now());
         pthread_mutex_unlock(&pages->lock);
         if (done) return block;
         /* The system moves no pages that it has been told different things of. */
         void *there = region ? NULL : pages_resize_large(pages, block, old_bytes, bytes, align);
         if (there) return there;
     }
-    void *moved = pages_alloc(pages, me, bytes, align);
+    void *moved = pages_give(pages, bytes, align, false, bytes >= MOVED_BYTES_MIN && bytes > old_bytes);
     if (!moved) return NULL;
     memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);
     pages_free(pages, me, block, old_bytes, old_align);
@@ -626,16 +781,16 @@ static void *pages_resize(struct mk_alloc *pages, struct mk_thread *me, void *bl
 
 struct mk_pages_figures mk_pages_figures(void) {
     struct mk_pages_figures figures = pages_instance.figures;
-    figures.kept = pages_instance.dirty_granules * (uint64_t)GRANULE_BYTES + pages_instance.spare_bytes +
-                   pages_instance.stale_pages * PAGE_BYTES;
+    figures.kept = pages_instance.spare_bytes +
+                   (pages_instance.dirty_pages + pages_instance.stale_pages) * PAGE_BYTES;
     return figures;
 }
 
 bool mk_pages_trim(void) {
     struct mk_alloc *pages = &pages_instance;
     pthread_mutex_lock(&pages->lock);
-    bool any = pages->oldest || pages->spare_bytes;
-    while (pages->oldest) pages_clean(pages, pages->oldest);
+    bool any = pages->dirty_pages || pages->spare_bytes;
+    pages_keep(pages, 0);
     while (pages->spare_bytes) pages_drop_spare(pages, pages_oldest_spare(pages));
     pthread_mutex_unlock(&pages->lock);
     return any;
