@@ -1,4 +1,5 @@
 /* cmd_trace.c - `trace`: looks into traces of operations and of allocations, and makes the former of CSV files. */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ static const char help[] =
     "       memkit-bench trace verify FILE [--repair -o FILE]\n"
     "       memkit-bench trace import FILE.csv -o FILE.optrace\n"
     "       memkit-bench trace export FILE [-o FILE.csv] [--partial]\n"
+    "       memkit-bench trace profile FILE.trace [-o FILE.json]\n"
+    "       memkit-bench trace generate FILE.json -o FILE.trace [--seed N] [--events N]\n"
     "\n"
     "A trace is what a program of yours did to its maps, lists, queues or stacks: operation by operation, with\n"
     "key, size, thread and time. Replayed, it measures implementations under your own traffic:\n"
@@ -29,6 +32,7 @@ static const char help[] =
     "  3. replay   a workload file with \"trace\": \"FILE\" in place of \"ops\" and \"keys\"\n"
     "\n"
     "A trace of allocations is what `memkit-bench record` makes of a program; info, verify and export take both.\n"
+    "A profile is what such a trace is like, in a few KB: sizes, lifetimes, what is freed by another thread.\n"
     "\n"
     "  info        what is in it: operations, keys, sizes, threads, how skewed, where it comes from; of\n"
     "              allocations sizes, lifetimes, what is live, what crosses threads\n"
@@ -38,11 +42,15 @@ static const char help[] =
     "              to 64 bits. Without time_ns the order of the rows is that of time. FILE - is standard input\n"
     "  export      the reverse: op,key,size,thread,time_ns; of allocations order,time_ns,thread,event,taken,\n"
     "              given,size,align, with objects as L3 (slot 3 of the thread) or X7 (freed by another thread)\n"
+    "  profile     fits a profile to a trace of allocations\n"
+    "  generate    makes a trace of a profile (docs/traces.md)\n"
     "\n"
     "  -o FILE     where to; - is standard output\n"
     "  --partial   of a file that was cut off or damaged, what is whole\n"
     "  --repair    of allocations: write a copy that takes what is missing as it is, and leaves frees out that\n"
     "              match nothing\n"
+    "  --seed N    of generate: the same seed, the same trace; 1 if left out\n"
+    "  --events N  of generate: how many, about; as many as the profile says if left out\n"
     "  --json      for programs\n"
     "  --help      this text\n"
     "\n"
@@ -55,12 +63,14 @@ static const char help[] =
     "examples:\n"
     "  memkit-bench trace info workloads/traces/lru.optrace\n"
     "  memkit-bench trace import requests.csv -o requests.optrace\n"
+    "  memkit-bench trace generate workloads/profiles/page-survivors.json -o survivors.trace\n"
     "\n"
     "Exit status: 0 fine, 2 bad usage, or a file that is no whole trace.\n";
 
 struct trace {
     const char *command, *in, *out;
-    bool json, partial, repair;
+    uint64_t seed, events; /* 0: not said */
+    bool json, partial, repair, seeded;
 };
 
 static int fail(const char *path, const struct mk_err *err, int status) {
@@ -328,17 +338,30 @@ static int export_csv(const struct trace *trace) {
     return status;
 }
 
+/* ---- profiles ------------------------------------------------------------------------------- */
+
+static int make_profile(const struct trace *trace) {
+    return mk_trace_profile(trace->in, trace->out);
+}
+
+static int generate(const struct trace *trace) {
+    if (mk_alloctrace_is(trace->in)) return misused("generate takes a profile, and not a trace: ", trace->in);
+    return mk_trace_generate(trace->in, trace->out, trace->seeded ? trace->seed : 1, trace->events);
+}
+
 /* ---- the command line ---------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
     int (*run)(const struct trace *trace);
-    bool out, json, partial, repair;
+    bool out, json, partial, repair, generate;
 } commands[] = {
-    {"info", show_info, false, true, true, false},
-    {"verify", verify, true, false, false, true},
-    {"import", import_csv, true, false, false, false},
-    {"export", export_csv, true, false, true, false},
+    {"info", show_info, false, true, true, false, false},
+    {"verify", verify, true, false, false, true, false},
+    {"import", import_csv, true, false, false, false, false},
+    {"export", export_csv, true, false, true, false, false},
+    {"profile", make_profile, true, false, false, false, false},
+    {"generate", generate, true, false, false, false, true},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
@@ -349,18 +372,29 @@ static int run(const struct trace *trace) {
         if (trace->json && !commands[i].json) return misused("--json is not for ", trace->command);
         if (trace->partial && !commands[i].partial) return misused("--partial is not for ", trace->command);
         if (trace->repair && !commands[i].repair) return misused("--repair is not for ", trace->command);
+        if (trace->seeded && !commands[i].generate) return misused("--seed is not for ", trace->command);
+        if (trace->events && !commands[i].generate) return misused("--events is not for ", trace->command);
         if (!trace->in) return misused("which file? give one to ", trace->command);
-        if (commands[i].run == import_csv && !trace->out)
+        if ((commands[i].run == import_csv || commands[i].generate) && !trace->out)
             return misused("where to? give -o FILE to ", trace->command);
         return commands[i].run(trace);
     }
-    return misused("give info, verify, import or export, not ", trace->command);
+    return misused("give info, verify, import, export, profile or generate, not ", trace->command);
+}
+
+static bool read_number(const char *text, uint64_t *out) {
+    char *end;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    return *text >= '0' && *text <= '9' && !*end && !errno;
 }
 
 int mk_cmd_trace(int argc, char **argv) {
     static const struct option options[] = {{"json", no_argument, NULL, 'j'},
                                             {"partial", no_argument, NULL, 'p'},
                                             {"repair", no_argument, NULL, 'r'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"events", required_argument, NULL, 'e'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     struct trace trace = {0};
@@ -372,12 +406,21 @@ int mk_cmd_trace(int argc, char **argv) {
         case 'j': trace.json = true; break;
         case 'p': trace.partial = true; break;
         case 'r': trace.repair = true; break;
+        case 's':
+            if (!read_number(optarg, &trace.seed)) return misused("--seed wants a whole number, not ", optarg);
+            trace.seeded = true;
+            break;
+        case 'e':
+            if (!read_number(optarg, &trace.events) || !trace.events)
+                return misused("--events wants a whole number above 0, not ", optarg);
+            break;
         case 'h': fputs(help, stdout); return MK_EXIT_FINE;
         case ':': return misused("a value is missing after ", argv[optind - 1]);
         default: return misused("no option ", argv[optind - 1]);
         }
     }
-    if (optind == argc) return misused("what is to be done: info, verify, import or export?", "");
+    if (optind == argc)
+        return misused("what is to be done: info, verify, import, export, profile or generate?", "");
     trace.command = argv[optind];
     if (argc - optind > 2) return misused("one file at a time, not also ", argv[optind + 2]);
     if (argc - optind == 2) trace.in = argv[optind + 1];

@@ -1,9 +1,11 @@
 /* cmd_validate.c - `memkit-bench validate`: checks workload, result and stress files without running anything;
  * prints their schema and their page of reference. */
+#include "allocprofile.h"
 #include "alloctrace.h"
 #include "commands.h"
 #include "json.h"
 #include "optrace.h"
+#include "registry.h"
 #include "replay.h"
 #include "result.h"
 #include "schema.h"
@@ -16,11 +18,12 @@
 
 static const char help[] =
     "usage: memkit-bench validate FILE...\n"
-    "       memkit-bench validate --schema workload|result|stress\n"
-    "       memkit-bench validate --reference workload|result|stress\n"
+    "       memkit-bench validate --schema workload|result|stress|profile\n"
+    "       memkit-bench validate --reference workload|result|stress|profile\n"
     "\n"
-    "Checks workload, result and stress files, and traces; which of them a file is, its \"schema\" says, or how it\n"
-    "begins. Prints FILE: ok, or the first syntax error, or all other errors, as file:line:col: error: ... (of a\n"
+    "Checks workload, result and stress files, profiles of allocations, and traces; which of them a file is, its\n"
+    "\"schema\" says, or how it begins.\n"
+    "Prints FILE: ok, or the first syntax error, or all other errors, as file:line:col: error: ... (of a\n"
     "trace the first one, with the byte it is at). FILE - is standard input.\n"
     "\n"
     "  --schema NAME      print the JSON Schema of a format\n"
@@ -29,15 +32,14 @@ static const char help[] =
     "\n"
     "Exit status: 0 all files are fine, 2 some are not.\n";
 
-/* The trace that a workload names must be one. */
+/* The trace, or profile, that a workload names must be one. */
 static void check_trace(struct mk_json *doc, const struct mk_workload *workload) {
-    struct mk_optrace_info info;
     struct mk_err err;
     char *path = mk_replay_path(workload);
-    if (mk_optrace_read(path, false, NULL, NULL, &info, &err)) {
-        mk_json_error(doc, mk_json_get(doc, MK_JSON_ROOT, "trace"), "%s: %s", path, err.text);
+    if (mk_replay_check(workload, path, mk_registry_kind(workload->kind), &err)) {
+        if (workload->profile) mk_json_error(doc, mk_json_get(doc, MK_JSON_ROOT, "profile"), "%s", err.text);
+        else mk_json_error(doc, mk_json_get(doc, MK_JSON_ROOT, "trace"), "%s: %s", path, err.text);
     }
-    mk_optrace_info_free(&info);
     free(path);
 }
 
@@ -48,7 +50,7 @@ static void check_workload(struct mk_json *doc) {
         mk_json_error(doc, MK_JSON_NONE, "has more than %u MiB, the limit of workloads", MK_WORKLOAD_BYTES_MAX >> 20);
         return;
     }
-    if (!mk_workload_from_json(doc, &workload) && workload.trace) check_trace(doc, &workload);
+    if (!mk_workload_from_json(doc, &workload) && mk_workload_replayed(&workload)) check_trace(doc, &workload);
     mk_record_free(&mk_workload_record, &workload);
 }
 
@@ -64,6 +66,12 @@ static void check_stress(struct mk_json *doc) {
     mk_stress_free(&stress);
 }
 
+static void check_profile(struct mk_json *doc) {
+    struct mk_allocprofile profile;
+    mk_allocprofile_from_json(doc, &profile);
+    mk_allocprofile_free(&profile);
+}
+
 static const struct format {
     const char *name; /* on the command line */
     const char *id;   /* in the file */
@@ -73,8 +81,17 @@ static const struct format {
     {"workload", "memkit.workload/1", &mk_workload_record, check_workload},
     {"result", MK_RESULT_SCHEMA, &mk_result_record, check_result},
     {"stress", MK_STRESS_SCHEMA, &mk_stress_record, check_stress},
+    {"profile", MK_PROFILE_SCHEMA, &mk_allocprofile_record, check_profile},
 };
 #define FORMATS (sizeof formats / sizeof *formats)
+
+/* Returns the formats' ids, as "one", "two" or "three"; the caller frees it. */
+static char *ids_in_words(void) {
+    struct mk_text words = {0};
+    for (size_t i = 0; i < FORMATS; i++)
+        mk_text_printf(&words, "%s\"%s\"", !i ? "" : i + 1 < FORMATS ? ", " : " or ", formats[i].id);
+    return mk_text_take(&words);
+}
 
 static void check_document(struct mk_json *doc) {
     const char *ids[FORMATS + 1] = {0};
@@ -84,12 +101,6 @@ static void check_document(struct mk_json *doc) {
         mk_json_error(doc, MK_JSON_ROOT, "the document must be an object");
         return;
     }
-    if (schema == MK_JSON_NONE) {
-        mk_json_error(doc, MK_JSON_ROOT,
-                      "missing key \"schema\", which says what the file is: \"%s\", \"%s\" or \"%s\"",
-                      formats[0].id, formats[1].id, formats[2].id);
-        return;
-    }
     for (size_t i = 0; i < FORMATS; i++) {
         ids[i] = formats[i].id;
         if (id && strcmp(id, formats[i].id) == 0) {
@@ -97,8 +108,11 @@ static void check_document(struct mk_json *doc) {
             return;
         }
     }
-    mk_json_error(doc, schema, "\"schema\" must be \"%s\", \"%s\" or \"%s\"%s", formats[0].id, formats[1].id,
-                  formats[2].id, id ? mk_json_suggest(doc, id, ids) : "");
+    char *words = ids_in_words();
+    if (schema == MK_JSON_NONE)
+        mk_json_error(doc, MK_JSON_ROOT, "missing key \"schema\", which says what the file is: %s", words);
+    else mk_json_error(doc, schema, "\"schema\" must be %s%s", words, id ? mk_json_suggest(doc, id, ids) : "");
+    free(words);
 }
 
 static int validate_trace(const char *path) {
@@ -136,7 +150,7 @@ static int print_format(const char *option, const char *name) {
         if (strcmp(formats[i].name, name) == 0) format = &formats[i];
     }
     if (!format) {
-        fprintf(stderr, "memkit-bench validate: %s wants one of workload, result, stress\n", option);
+        fprintf(stderr, "memkit-bench validate: %s wants one of workload, result, stress, profile\n", option);
         return MK_EXIT_USAGE;
     }
     if (strcmp(option, "--schema") == 0) mk_schema_write(&text, format->record, format->id);

@@ -3,6 +3,7 @@
 #define MK_COMMANDS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Exit statuses (docs/guide.md): several causes give the first of 128+n, 2, 4, 6, 3, 1, 5. */
 enum mk_exit {
@@ -31,5 +32,8 @@ int mk_cmd_model_build(int argc, char **argv);
 int mk_trace_info_of_allocations(const char *path, bool json, bool partial);
 int mk_trace_verify_allocations(const char *path, const char *repair);
 int mk_trace_export_allocations(const char *path, const char *to, bool partial);
+/* to: NULL is standard output. events: 0 is as many as the profile says. */
+int mk_trace_profile(const char *path, const char *to);
+int mk_trace_generate(const char *path, const char *to, uint64_t seed, uint64_t events);
 
 #endif

@@ -14,6 +14,7 @@ struct member {
     struct mk_crew *crew;
     uint32_t thread;
     uint32_t phase; /* the one it is in */
+    uint64_t life_ops; /* of a short-lived thread */
 };
 
 static void refuse(struct mk_crew *crew, const char *text) {
@@ -21,6 +22,7 @@ static void refuse(struct mk_crew *crew, const char *text) {
     snprintf(crew->refusal, sizeof crew->refusal, "%s", text);
     pthread_mutex_unlock(&crew->words);
     atomic_store_explicit(&crew->refused, 1, memory_order_relaxed);
+    if (crew->replay) mk_alloc_replay_abandon(crew->replay);
 }
 
 static void misplace(struct mk_crew *crew, const char *what, const char *why) {
@@ -93,19 +95,27 @@ static void *live_once(void *arg) {
         refuse(crew, err.text);
         return NULL;
     }
-    bool goes_on = mk_lane_live(lane, group_of(crew, member->phase, member->thread)->thread_life_ops);
+    bool goes_on = mk_lane_live(lane, member->life_ops);
     mk_instance_leave(crew->instance, member->thread);
     return goes_on ? member : NULL;
+}
+
+/* The lane's recorded threads, where it is more than one; else NULL. */
+static const struct mk_alloc_replay_lane *lives_of(const struct member *member) {
+    const struct mk_alloc_replay *replay = member->crew->streams->replay;
+    return replay && replay->lane[member->thread].lives > 1 ? &replay->lane[member->thread] : NULL;
 }
 
 /* The whole phase as a row of short-lived threads under one id. */
 static void live_and_die(struct member *member) {
     struct mk_crew *crew = member->crew;
+    const struct mk_alloc_replay_lane *lives = lives_of(member);
     void *goes_on = member;
     struct mk_err err;
     mk_instance_leave(crew->instance, member->thread);
-    while (goes_on) {
+    for (size_t i = 0; goes_on; i++) {
         pthread_t id;
+        member->life_ops = lives ? lives->life[i] : group_of(crew, member->phase, member->thread)->thread_life_ops;
         if (pthread_create(&id, NULL, live_once, member)) {
             refuse(crew, "cannot start a thread");
             break;
@@ -137,7 +147,7 @@ static void run_phase(struct member *member, uint32_t phase, bool pinned) {
     meet(crew); /* the main thread has set the start */
     mk_lane_start(lane, !crew->group->oversubscribed);
     mk_counter_thread_start(&counters);
-    if (group->thread_life_ops) {
+    if (group->thread_life_ops || lives_of(member)) {
         live_and_die(member);
     } else {
         mk_lane_run(lane);
@@ -157,7 +167,8 @@ static void run_phase(struct member *member, uint32_t phase, bool pinned) {
 static void give_back(struct member *member) {
     struct mk_crew *crew = member->crew;
     struct mk_blocks *blocks = crew->instance->blocks ? &crew->instance->blocks[member->thread] : NULL;
-    if (!blocks) return;
+    if (crew->replay) mk_alloc_replay_give_back(crew->replay, crew->instance, member->thread);
+    if (!blocks || crew->replay) return;
     uint64_t *words = mk_need(blocks->slots, sizeof *words);
     for (uint32_t s = 0; s < blocks->slots; s++) words[s] = MK_PACK_BLOCK(MK_ALLOC_FREE, s, 0);
     mk_lane_consume(&crew->lane[member->thread], words, blocks->slots);
@@ -217,8 +228,8 @@ static void pair_rings(struct mk_crew *crew, uint32_t phase) {
     for (uint32_t t = 0; t < crew->threads; t++) {
         const struct mk_ops *ops = &stage->ops[stage->group_of[t]];
         for (unsigned i = 0; i < ops->types; i++) {
-            gives[t] = gives[t] || ops->type[i].role == MK_ROLE_GIVE;
-            takes[t] = takes[t] || ops->type[i].role == MK_ROLE_TAKE;
+            gives[t] = gives[t] || mk_ops_gives(ops->type[i].role);
+            takes[t] = takes[t] || mk_ops_takes(ops->type[i].role);
         }
     }
     if (mk_instance_pair(crew->instance, gives, takes, &err)) refuse(crew, err.text);
@@ -280,6 +291,11 @@ static void open_crew(struct mk_crew *crew) {
     pthread_barrier_init(&crew->barrier, NULL, crew->threads + 1);
     pthread_mutex_init(&crew->words, NULL);
     crew->lane = mk_need(crew->threads, sizeof *crew->lane);
+    if (crew->streams->replay) {
+        crew->replay = mk_alloc_replay_open(crew->streams->replay, (enum mk_replay_touch)crew->point->workload.touch,
+                                            false);
+        mk_alloc_replay_attach(crew->replay, crew->instance);
+    }
     crew->sample = mk_need(all, sizeof *crew->sample);
     crew->counted = mk_need(all * crew->counters->count + 1, sizeof *crew->counted);
     crew->garbage = mk_need(all, sizeof *crew->garbage);
@@ -300,6 +316,7 @@ static void close_crew(struct mk_crew *crew) {
     pthread_barrier_destroy(&crew->barrier);
     pthread_mutex_destroy(&crew->words);
     free(crew->lane);
+    mk_alloc_replay_close(crew->replay);
     free(crew->sample);
     free(crew->counted);
     free(crew->garbage);
@@ -337,7 +354,7 @@ size_t mk_crew_round(struct mk_crew *crew) {
     size_t most = 0;
     open_crew(crew);
     for (uint32_t t = 0; t < crew->threads; t++) {
-        member[t] = (struct member){crew, t, 0};
+        member[t] = (struct member){crew, t, 0, 0};
         if (pthread_create(&id[t], NULL, member_main, &member[t])) {
             /* the others already wait for it: there is no way on */
             fprintf(stderr, "memkit-bench: cannot start thread %u of %u: %s\n", t, crew->threads, strerror(errno));

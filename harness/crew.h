@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "alloc_replay_run.h"
 #include "counter.h"
 #include "instance.h"
 #include "lane.h"
@@ -28,6 +29,7 @@ struct mk_crew {
     bool fresh; /* the instance is to be filled */
     bool latency;
 
+    struct mk_alloc_replay_run *replay; /* of a trace of allocations; or NULL */
     uint32_t threads, phases;
     pthread_barrier_t barrier; /* threads + 1 */
     struct mk_lane_course course;

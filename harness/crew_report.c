@@ -1,6 +1,7 @@
 /* crew_report.c - what a round has to say: samples, latencies, and whether the books agree. */
 #include <stdlib.h>
 
+#include "check/model.h"
 #include "crew.h"
 
 void mk_crew_send_check(const struct mk_crew *crew, enum mk_verdict verdict, const char *check, char *detail) {
@@ -41,6 +42,14 @@ static void name_counters(const struct mk_crew *crew, uint32_t phase, struct mk_
     }
 }
 
+/* What the result calls a step of that code: one operation of the workload may be two, an alloc and a free. */
+static char *step_name(const struct mk_kind *kind, unsigned code) {
+    const struct mk_model *model = mk_model_of(kind->name);
+    const struct mk_op_desc *op = mk_streams_op(kind, code);
+    const char *name = model && model->names[code] ? model->names[code] : op ? op->name : NULL;
+    return name ? mk_need_text(name) : mk_need_format("code %u", code);
+}
+
 static void send_latency(const struct mk_crew *crew, uint32_t phase, uint32_t group, unsigned code, const char *time, const struct mk_hist *by_thread) {
     struct mk_hist *sum = mk_need(1, sizeof *sum);
     struct mk_latency_sample sample = {0};
@@ -48,12 +57,11 @@ static void send_latency(const struct mk_crew *crew, uint32_t phase, uint32_t gr
         if (crew->streams->phase[phase].group_of[t] == group) mk_hist_merge(sum, &by_thread[(size_t)t * MK_OPS_MAX + code]);
     }
     if (sum->count) {
-        const struct mk_op_desc *op = mk_streams_op(crew->streams->kind, code);
         sample.cell = crew->cell->index;
         sample.process = crew->process;
         sample.phase = phase;
         sample.group = group;
-        sample.op = op ? mk_need_text(op->name) : mk_need_format("code %u", code);
+        sample.op = step_name(crew->streams->kind, code);
         sample.time = mk_need_text(time);
         sample.count = sum->count;
         sample.max_ns = sum->max_ns;
@@ -169,8 +177,32 @@ void mk_crew_send_rounds(struct mk_crew *crew) {
     free(expected);
 }
 
+/* Whether a replay has done all that the trace has: as many events of each sort, of as many bytes. What had no memory
+ * is told elsewhere. */
+static void check_replay(const struct mk_crew *crew) {
+    uint64_t events = 0, done = 0, bytes = 0, bytes_done = 0;
+    for (uint32_t t = 0; t < crew->threads; t++) {
+        events += crew->streams->phase[0].words[t].n;
+        bytes += crew->streams->replay->lane[t].bytes;
+        bytes_done += mk_alloc_replay_bytes(crew->replay, t);
+    }
+    for (unsigned code = 0; code < MK_OPS_MAX; code++) done += crew->hits[code];
+    if (crew->failed) {
+        mk_crew_send_check(crew, MK_VERDICT_UNCHECKED, "replay",
+                           mk_need_format("%llu allocations had no memory", (unsigned long long)crew->failed));
+    } else if (done != events || bytes != bytes_done) {
+        mk_crew_send_check(crew, MK_VERDICT_FAIL, "replay",
+                           mk_need_format("%llu of %llu events were carried out, and %llu of %llu bytes asked for",
+                                          (unsigned long long)done, (unsigned long long)events,
+                                          (unsigned long long)bytes_done, (unsigned long long)bytes));
+    } else {
+        mk_crew_send_check(crew, MK_VERDICT_PASS, "replay", NULL);
+    }
+}
+
 void mk_crew_send_checks(const struct mk_crew *crew) {
     check_books(crew);
+    if (crew->replay) check_replay(crew);
     if (crew->misplaced[0]) {
         mk_crew_send_check(crew, MK_VERDICT_UNTRUSTWORTHY, "placement", mk_need_text(crew->misplaced));
     }

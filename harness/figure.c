@@ -115,8 +115,13 @@ void mk_figure_of_counter(struct mk_figure *figure, const struct mk_round_sample
 
 /* ---- latency ------------------------------------------------------------------------------------ */
 
-static bool of_this(const struct mk_latency_sample *sample, uint32_t phase, const char *time) {
-    return sample->phase == phase && sample->count && sample->time && strcmp(sample->time, time) == 0;
+static bool of_this(const struct mk_latency_sample *sample, const struct mk_figure_of *of) {
+    bool is_asked_for = !of->ops;
+    for (size_t i = 0; of->ops && of->ops[i] && !is_asked_for; i++) {
+        is_asked_for = sample->op && strcmp(sample->op, of->ops[i]) == 0;
+    }
+    return is_asked_for && sample->phase == of->phase && sample->count && sample->time &&
+           strcmp(sample->time, of->time) == 0;
 }
 
 static void add_to(struct mk_hist *hist, const struct mk_latency_sample *sample) {
@@ -127,18 +132,18 @@ static void add_to(struct mk_hist *hist, const struct mk_latency_sample *sample)
 }
 
 void mk_figure_of_latency(struct mk_figure *figure, const struct mk_latency_sample *samples, size_t n,
-                          uint32_t phase, const char *time, double percent) {
+                          const struct mk_figure_of *of, double percent) {
     struct mk_hist *hist = mk_need(1, sizeof *hist);
     struct value_of_process *values = NULL;
     size_t values_n = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!of_this(&samples[i], phase, time)) continue;
+        if (!of_this(&samples[i], of)) continue;
         bool seen = false;
         for (size_t v = 0; v < values_n; v++) seen = seen || values[v].process == samples[i].process;
         if (seen) continue;
         mk_hist_clear(hist);
         for (size_t j = i; j < n; j++) {
-            if (of_this(&samples[j], phase, time) && samples[j].process == samples[i].process)
+            if (of_this(&samples[j], of) && samples[j].process == samples[i].process)
                 add_to(hist, &samples[j]);
         }
         struct value_of_process *one = mk_grow(&values, &values_n, sizeof *values);

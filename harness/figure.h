@@ -37,10 +37,17 @@ void mk_figure_of_rounds(struct mk_figure *figure, const struct mk_round_sample 
 void mk_figure_of_counter(struct mk_figure *figure, const struct mk_round_sample *rounds, size_t n, uint32_t phase,
                           const char *counter);
 
-/* The same for `percent` (0 to 100) of latencies, ns, over all operations and groups: one number a
- * process, from all its samples. time is "service" or "response". */
+/* Which latencies: time is "service" or "response"; ops is a list of operations as the samples name them, NULL at its
+ * end, or NULL for all. */
+struct mk_figure_of {
+    uint32_t phase;
+    const char *time;
+    const char *const *ops;
+};
+
+/* The same for `percent` (0 to 100) of latencies, ns, over all groups: one number a process, from all its samples. */
 void mk_figure_of_latency(struct mk_figure *figure, const struct mk_latency_sample *samples, size_t n,
-                          uint32_t phase, const char *time, double percent);
+                          const struct mk_figure_of *of, double percent);
 
 /* a / b (both positive) by the processes that have both: the median ratio and its interval. */
 void mk_figure_ratio(struct mk_figure *figure, const struct mk_figure *a, const struct mk_figure *b);

@@ -6,6 +6,7 @@
 #include "../impl/alloc.h"
 #include "ops.h"
 #include "registry.h"
+#include "resident.h"
 
 static int compose_one(struct mk_instance *instance, const struct mk_instance_config *config, struct mk_err *err) {
     struct mk_composition *list = NULL;
@@ -49,15 +50,22 @@ static int open_self(struct mk_instance *instance, uint32_t i, const struct mk_i
     cfg.params = instance->composition.params;
     cfg.threads_max = config->threads;
     cfg.value_bytes = (uint32_t)w->value_bytes;
+    cfg.construct = mk_plan_does(config->point, "object") ? mk_object_construct : NULL;
     return instance->impl->create(&instance->self[i], mk_memory_mem(instance->memory[i]), &cfg, err);
+}
+
+/* Their pages are there before the structure is, whose memory they are no part of. */
+static void touch_slots(const struct mk_blocks *blocks) {
+    for (uint32_t s = 0; s < blocks->slots; s++) *(void *volatile *)&blocks->slot[s].at = NULL;
 }
 
 /* Slots for every script of the point: the live ones and those of hand-over. */
 static void open_blocks(struct mk_instance *instance, const struct mk_workload *w) {
     instance->blocks = mk_need(instance->threads, sizeof *instance->blocks);
     for (uint32_t t = 0; t < instance->threads; t++) {
-        instance->blocks[t].slots = (uint32_t)w->blocks.live + 2;
+        instance->blocks[t].slots = (uint32_t)(w->blocks.live + 2 * (w->blocks.batch ? w->blocks.batch : 1));
         instance->blocks[t].slot = mk_need(instance->blocks[t].slots, sizeof *instance->blocks[t].slot);
+        touch_slots(&instance->blocks[t]);
         instance->me[t].blocks = &instance->blocks[t];
     }
 }
@@ -72,6 +80,7 @@ int mk_instance_open(struct mk_instance *instance, const struct mk_instance_conf
     instance->me = mk_need(config->threads, sizeof *instance->me);
     for (uint32_t t = 0; t < config->threads; t++) instance->me[t].id = t;
     if (mk_kind_has_blocks(instance->impl->kind)) open_blocks(instance, &config->point->workload);
+    instance->rss_before = config->counted ? mk_resident_bytes() : UINT64_MAX;
     for (uint32_t i = 0; i < instance->selves; i++) {
         struct mk_err why = {{0}};
         if (open_self(instance, i, config, &why)) {

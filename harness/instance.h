@@ -20,6 +20,8 @@ struct mk_instance {
     struct mk_blocks *blocks;  /* threads; NULL unless kind alloc */
     struct mk_ring **rings;
     size_t rings_n;
+    uint64_t rss_before; /* where memory is counted: resident bytes with all that the harness has here, and nothing
+                          * of the structure's own; UINT64_MAX = unknown */
 };
 
 struct mk_instance_config {

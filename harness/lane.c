@@ -124,14 +124,25 @@ static void one_timed(struct mk_lane *lane, uint64_t intended_ns) {
     if (lane->response && intended_ns) mk_hist_record(&lane->response[code], after - intended_ns);
 }
 
-/* Every sample_every-th operation alone between two clock readings, the others in batches. */
-static void latency_loop(struct mk_lane *lane) {
+/* Returns how many words go by before the next one that is timed. Operations may be of two words: with an even
+ * distance the second ones alone would be timed, or the first, so it is one more and one less in turns. */
+static size_t words_between(struct mk_lane *lane) {
+    uint64_t every = lane->sample_every;
+    if (every % 2 == 0) every = lane->samples++ % 2 ? every - 1 : every + 1;
+    return (size_t)every - 1;
+}
+
+/* Every sample_every-th operation alone between two clock readings, the others in batches: at most `most` words.
+ * Returns whether the phase goes on. */
+static bool latency_loop(struct mk_lane *lane, size_t most) {
+    size_t end = lane->words_n - lane->done < most ? lane->words_n : lane->done + most;
+    bool over = false;
     struct marks from, to;
     uint64_t in_slice = 0;
     read_marks(&from);
-    while (lane->done < lane->words_n) {
-        size_t between = (size_t)lane->sample_every - 1;
-        if (between > lane->words_n - lane->done - 1) between = lane->words_n - lane->done - 1;
+    while (lane->done < end && !over) {
+        size_t between = words_between(lane);
+        if (between > end - lane->done - 1) between = end - lane->done - 1;
         if (between) batch(lane, lane->done, between, &lane->tally);
         lane->done += between;
         one_timed(lane, 0);
@@ -141,12 +152,13 @@ static void latency_loop(struct mk_lane *lane) {
         add_slice(lane->sample, in_slice, &from, &to);
         in_slice = 0;
         from = to;
-        if (ended(lane, to.wall_ns)) break;
+        over = ended(lane, to.wall_ns);
     }
     if (in_slice) {
         read_marks(&to);
         add_slice(lane->sample, in_slice, &from, &to);
     }
+    return !over && lane->done < lane->words_n;
 }
 
 /* Sleeps through long waits, spins through the last part: sleeping overshoots. */
@@ -244,7 +256,7 @@ void mk_lane_run(struct mk_lane *lane) {
     } else if (lane->interval_ns || lane->think_ns) {
         paced_loop(lane);
     } else if (lane->sample_every) {
-        latency_loop(lane);
+        latency_loop(lane, lane->words_n);
     } else {
         closed_loop(lane, lane->words_n);
     }
@@ -252,7 +264,8 @@ void mk_lane_run(struct mk_lane *lane) {
 }
 
 bool mk_lane_live(struct mk_lane *lane, uint64_t ops) {
-    if (closed_loop(lane, (size_t)ops)) return true;
+    bool goes_on = lane->sample_every ? latency_loop(lane, (size_t)ops) : closed_loop(lane, (size_t)ops);
+    if (goes_on) return true;
     finish_sample(lane);
     return false;
 }

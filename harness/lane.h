@@ -39,6 +39,7 @@ struct mk_lane {
     uint64_t offset_ns;   /* ... of the first */
     uint64_t think_ns, stall_ns, stall_pause_ns;
     uint64_t sample_every; /* latency: one operation in so many; 0 = timed round */
+    uint64_t samples;      /* ... so far */
     struct mk_hist *service;  /* latency: by code; MK_OPS_MAX of them */
     struct mk_hist *response; /* open loop: by code */
     struct mk_tally tally;        /* of the measured part */

@@ -185,7 +185,7 @@ static void list_capabilities(struct mk_listed_impl *impl, uint64_t caps) {
         {MK_ONE_EACH, "one thread in, one out"}, {MK_FIXED_SIZE, "one block size"},
         {MK_BULK_FREE, "frees all at once"}, {MK_CROSS_FREE, "cross-thread free"},
         {MK_CHECKS_FREE, "refuses wrong frees"}, {MK_GUARDS, "notices stray writes"},
-        {MK_REWINDS, "rewinds to marks"},
+        {MK_REWINDS, "rewinds to marks"}, {MK_CONSTRUCTS, "constructs blocks once"},
         {MK_NEVER_FREES, "never frees"},
         {MK_UNLINKED_OK, "readers may stand on unlinked nodes"}, {MK_BOUNDED, "bounded garbage"},
         {MK_WEAK, "weak hash"},

@@ -5,8 +5,9 @@
 
 #include "run.h"
 
-/* Measures one cell and sends its memory frame and what it found wrong as checks. One thread plays
- * all registered threads in turn, so that the figures are the same every time. */
+/* Measures one cell and sends its memory frame and what it found wrong as checks. One thread plays all registered
+ * threads in turn, so that the figures are the same every time; of an allocator, each thread is one of its own, and
+ * they take turns (alloc_course.h). */
 void mk_memory_measure(const struct mk_plan *plan, const struct mk_cell *cell, const struct mk_topo *topo,
                        const struct mk_run_sink *sink);
 

@@ -115,6 +115,8 @@ static enum mk_ops_role role_of(const struct mk_op_desc *desc) {
     }
     if (desc->code == MK_ALLOC_FREE) return MK_ROLE_REPLACE;
     if (desc->code == MK_ALLOC_RESIZE) return MK_ROLE_RESIZE;
+    if (desc->code == MK_ALLOC_WRITE) return MK_ROLE_WRITE;
+    if (desc->code == MK_ALLOC_GIVE) return MK_ROLE_TRADE;
     if (desc->code == MK_ALLOC_TAKE) return MK_ROLE_TAKE;
     if (desc->second == MK_ALLOC_REWIND) return MK_ROLE_FRAME;
     return desc->second == MK_ALLOC_GIVE ? MK_ROLE_GIVE : MK_ROLE_BUILD;
@@ -122,6 +124,19 @@ static enum mk_ops_role role_of(const struct mk_op_desc *desc) {
 
 static bool is_block_role(enum mk_ops_role role) {
     return role >= MK_ROLE_REPLACE;
+}
+
+/* Returns whether the role works on live blocks that are there already. */
+static bool needs_prefill(enum mk_ops_role role) {
+    return role == MK_ROLE_REPLACE || role == MK_ROLE_TRADE || role == MK_ROLE_RESIZE || role == MK_ROLE_WRITE;
+}
+
+bool mk_ops_gives(enum mk_ops_role role) {
+    return role == MK_ROLE_GIVE || role == MK_ROLE_TRADE;
+}
+
+bool mk_ops_takes(enum mk_ops_role role) {
+    return role == MK_ROLE_TAKE || role == MK_ROLE_TRADE;
 }
 
 /* Returns the first operation of the script with that role, or NULL. */
@@ -159,8 +174,13 @@ static const struct mk_ops_type *find_filling(const struct mk_ops *ops) {
 
 static int init_blocks(struct mk_ops *ops, const struct mk_blocks_config *cfg, struct mk_err *err) {
     const struct mk_ops_type *filling = find_filling(ops);
-    bool needs_live = filling || find_role(ops, MK_ROLE_REPLACE) || find_role(ops, MK_ROLE_RESIZE);
-    uint64_t live_max = find_role(ops, MK_ROLE_FRAME) ? MK_SCOPE_SLOTS_MAX - 1 : MK_SLOT_MASK - 2;
+    bool needs_live = filling != NULL;
+    uint64_t batch = cfg->batch ? cfg->batch : 1;
+    uint64_t live_max = find_role(ops, MK_ROLE_FRAME) ? MK_SCOPE_SLOTS_MAX - 1 : MK_SLOT_MASK - 2 * batch;
+    for (unsigned i = 0; i < ops->types; i++) needs_live = needs_live || needs_prefill(ops->type[i].role);
+    if (batch > MK_BATCH_MAX) {
+        return mk_fail(err, "batches of %" PRIu64 " blocks: give 1 to %u", batch, MK_BATCH_MAX);
+    }
     if (filling && ops->types > 1) {
         return mk_fail(err, "%s drops many blocks at once: give it a group or phase of its own", filling->desc->name);
     }
@@ -173,6 +193,7 @@ static int init_blocks(struct mk_ops *ops, const struct mk_blocks_config *cfg, s
     }
     if ((unsigned)cfg->pattern >= MK_BLOCK_PATTERNS) return mk_fail(err, "unknown pattern %d", (int)cfg->pattern);
     ops->live = cfg->live;
+    ops->batch = batch;
     ops->pattern = cfg->pattern;
     return init_sizes(&ops->sizes, cfg, err);
 }
@@ -184,6 +205,7 @@ int mk_ops_init(struct mk_ops *ops, const struct mk_script *script, uint64_t see
     ops->run_len = script->run_len;
     ops->uses_keys = find_role(ops, MK_ROLE_KEY) || find_role(ops, MK_ROLE_FRESH);
     ops->live = 0;
+    ops->batch = 1;
     for (unsigned i = 0; i < ops->types; i++) uses_blocks |= is_block_role(ops->type[i].role);
     if (ops->uses_keys && mk_keys_init(&ops->keys, &script->keys, seed, err)) return -1;
     return uses_blocks ? init_blocks(ops, &script->blocks, err) : 0;
@@ -275,19 +297,41 @@ static unsigned frame_words(struct mk_ops_stream *stream, uint64_t word[2]) {
     return 2;
 }
 
+/* One word of a batch: as many of the first code, one a slot, as of the second. */
+static uint64_t batch_word(struct mk_ops_stream *stream, const struct mk_ops_type *type, uint64_t first_slot,
+                           uint64_t *at) {
+    const struct mk_ops *ops = stream->ops;
+    uint64_t place = *at, slot = first_slot + place % ops->batch;
+    *at = place + 1 == 2 * ops->batch ? 0 : place + 1;
+    if (place >= ops->batch) return MK_PACK_BLOCK(type->desc->second, slot, 0);
+    uint64_t bytes = type->role == MK_ROLE_GIVE ? draw_size(&ops->sizes, &stream->rng) : 0;
+    return MK_PACK_BLOCK(type->desc->code, slot, bytes);
+}
+
+static unsigned batch_words(struct mk_ops_stream *stream, const struct mk_ops_type *type, uint64_t word[2]) {
+    bool gives = type->role == MK_ROLE_GIVE;
+    uint64_t first_slot = stream->ops->live + (gives ? 0 : stream->ops->batch);
+    for (unsigned i = 0; i < 2; i++) {
+        word[i] = batch_word(stream, type, first_slot, gives ? &stream->given : &stream->taken);
+    }
+    return 2;
+}
+
 /* Writes the words of one operation on blocks. Returns how many: 1 or 2. */
 static unsigned block_words(struct mk_ops_stream *stream, const struct mk_ops_type *type, uint64_t word[2]) {
     const struct mk_ops *ops = stream->ops;
-    uint64_t slot = ops->live, bytes = 0;
+    uint64_t slot = 0, bytes = 0;
     if (type->role == MK_ROLE_FRAME) return frame_words(stream, word);
+    if (type->role == MK_ROLE_GIVE || type->role == MK_ROLE_TAKE) return batch_words(stream, type, word);
     switch (type->role) {
-    case MK_ROLE_REPLACE: slot = pattern_slot(stream); break;
-    case MK_ROLE_RESIZE: slot = mk_rng_below(&stream->rng, ops->live); break;
+    case MK_ROLE_REPLACE:
+    case MK_ROLE_TRADE: slot = pattern_slot(stream); break;
+    case MK_ROLE_RESIZE:
+    case MK_ROLE_WRITE: slot = mk_rng_below(&stream->rng, ops->live); break;
     case MK_ROLE_BUILD: slot = stream->next_slot++; break;
-    case MK_ROLE_TAKE: slot = ops->live + 1; break;
     default: break;
     }
-    if (type->role != MK_ROLE_TAKE) bytes = draw_size(&ops->sizes, &stream->rng);
+    if (type->role != MK_ROLE_TRADE && type->role != MK_ROLE_WRITE) bytes = draw_size(&ops->sizes, &stream->rng);
     word[0] = MK_PACK_BLOCK(type->desc->code, slot, bytes);
     if (type->role == MK_ROLE_BUILD) {
         if (stream->next_slot < ops->live) return 1;
@@ -345,7 +389,7 @@ void mk_ops_count(const uint64_t *words, size_t n, uint64_t out[MK_OPS_MAX]) {
 }
 
 uint64_t mk_ops_slots(const struct mk_ops *ops) {
-    return ops->live + 2;
+    return ops->live + 2 * ops->batch;
 }
 
 /* ---- before and after the clock ------------------------------------------------------------ */
@@ -391,6 +435,14 @@ uint64_t mk_prefill_blocks_count(const struct mk_ops *ops) {
     return find_filling(ops) ? 0 : ops->live;
 }
 
+/* Returns the code that fills a slot: what is freed as a constructed object has to be one from the start. */
+static unsigned filling_code(const struct mk_ops *ops) {
+    for (unsigned i = 0; i < ops->types; i++) {
+        if (ops->type[i].desc->second == MK_ALLOC_OBJECT) return MK_ALLOC_OBJECT;
+    }
+    return MK_ALLOC_ALLOC;
+}
+
 void mk_prefill_blocks(const struct mk_ops *ops, enum mk_prefill_order order, uint64_t seed, uint64_t *words) {
     uint64_t n = mk_prefill_blocks_count(ops);
     struct mk_rng rng;
@@ -400,7 +452,7 @@ void mk_prefill_blocks(const struct mk_ops *ops, enum mk_prefill_order order, ui
     mk_perm_init(&perm, n, &rng);
     for (uint64_t i = 0; i < n; i++) {
         uint64_t slot = order == MK_PREFILL_SORTED ? i : mk_perm_at(&perm, i);
-        words[i] = MK_PACK_BLOCK(MK_ALLOC_ALLOC, slot, draw_size(&ops->sizes, &rng));
+        words[i] = MK_PACK_BLOCK(filling_code(ops), slot, draw_size(&ops->sizes, &rng));
     }
 }
 

@@ -19,6 +19,7 @@
 #define MK_SCRIPT_OPS 32 /* entries of a kind's operation table at most */
 #define MK_DECK 256      /* runs that are dealt at a time */
 #define MK_SIZE_CLASSES 256
+#define MK_BATCH_MAX 65536u /* blocks handed over at a time */
 
 /* ---- blocks: what the operations of kind alloc work on ------------------------------------ */
 
@@ -49,6 +50,7 @@ struct mk_size_weight {
 
 struct mk_blocks_config {
     uint64_t live; /* slots of each thread that hold a block */
+    uint64_t batch; /* blocks that are allocated before they are given, and taken before they are freed; 0 = 1 */
     enum mk_block_pattern pattern;
     enum mk_sizes_kind sizes;
     uint32_t min_bytes, max_bytes;     /* 1 to 2^30 - 1 */
@@ -73,11 +75,13 @@ enum mk_ops_role {
     MK_ROLE_KEY,
     MK_ROLE_FRESH,
     MK_ROLE_REPLACE, /* a live slot by the pattern: freed, then filled again */
+    MK_ROLE_TRADE,   /* a live slot by the pattern: given, then filled with what was given to us */
     MK_ROLE_RESIZE,  /* any live slot */
+    MK_ROLE_WRITE,   /* the same, which keeps its size */
     MK_ROLE_BUILD,   /* the next empty slot, and a reset when all are full */
     MK_ROLE_FRAME,   /* the next empty slot, in scopes that open and close */
-    MK_ROLE_GIVE,    /* the slot behind the live ones */
-    MK_ROLE_TAKE     /* the one behind that */
+    MK_ROLE_GIVE,    /* the slots behind the live ones, `batch` of them */
+    MK_ROLE_TAKE     /* as many behind those */
 };
 
 struct mk_ops_type {
@@ -102,7 +106,7 @@ struct mk_ops {
     uint32_t run_len;
     bool uses_keys;
     struct mk_keys keys; /* where uses_keys */
-    uint64_t live;
+    uint64_t live, batch;
     enum mk_block_pattern pattern;
     struct mk_sizes sizes;
 };
@@ -119,6 +123,7 @@ struct mk_ops_stream {
     const struct mk_ops_type *type; /* of the run */
     struct mk_perm lap;             /* shuffled: the order of this lap */
     uint64_t next_slot;             /* fifo, shuffled: within the lap; build, frame: the next empty one */
+    uint64_t given, taken;          /* words of the present batch of each */
     uint32_t scope[MK_SCOPES];      /* frame: where the open ones begin */
     uint32_t scopes;
     uint64_t pending;               /* the second word of an operation that the last fill cut in two */
@@ -141,7 +146,11 @@ void mk_ops_fill(struct mk_ops_stream *stream, uint64_t *words, size_t n);
 /* Adds to out[code] how many of the n words carry each code. */
 void mk_ops_count(const uint64_t *words, size_t n, uint64_t out[MK_OPS_MAX]);
 
-/* Returns how many slots a thread needs: the live ones, one to give from and one to take into. */
+/* Returns whether threads with this role hand blocks to others, or have them handed over. */
+bool mk_ops_gives(enum mk_ops_role role);
+bool mk_ops_takes(enum mk_ops_role role);
+
+/* Returns how many slots a thread needs: the live ones, a batch to give from and one to take into. */
 uint64_t mk_ops_slots(const struct mk_ops *ops);
 
 /* ---- before and after the clock ------------------------------------------------------------ */

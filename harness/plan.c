@@ -51,13 +51,25 @@ static const struct mk_field trace_fields[] = {
     TRACE(path, MK_FIELD_TEXT, MK_FIELD_REQUIRED, "Where it lies, as the workload file has it."),
     TRACE(checksum, MK_FIELD_U64, MK_FIELD_HEX, "Of the whole file, as `memkit-bench trace info` shows it."),
     TRACE(program, MK_FIELD_TEXT, MK_FIELD_NULLABLE, "What was recorded; null, here and below = the trace does not say."),
+    TRACE(command, MK_FIELD_TEXT, MK_FIELD_NULLABLE, "Which command, of a trace of allocations."),
     TRACE(date, MK_FIELD_TEXT, MK_FIELD_NULLABLE, "When, UTC."),
     TRACE(clock, MK_FIELD_TEXT, MK_FIELD_NULLABLE, "Which clock its times are of."),
     TRACE(machine, MK_FIELD_TEXT, MK_FIELD_NULLABLE, "On what."),
     TRACE(operations, MK_FIELD_U64, 0, "How many there are."),
     TRACE(dropped, MK_FIELD_U64, 0, "How many the recorder could not write."),
     TRACE(duration_ns, MK_FIELD_U64, 0, "From the first to the last, when it was recorded."),
-    TRACE(threads, MK_FIELD_U32, 0, "Threads that were recorded; operations of thread i go to lane i mod threads."),
+    TRACE(threads, MK_FIELD_U32, 0,
+          "Threads that were recorded. Operations of thread i go to thread i mod threads of the run; of a trace of "
+          "allocations, each is a thread of its own."),
+    TRACE(lanes, MK_FIELD_U32, 0,
+          "Of a trace of allocations, here and below, else 0: threads of the replay, as many as there were at one "
+          "time."),
+    TRACE(crossing, MK_FIELD_U64, 0,
+          "Blocks that another thread frees or resizes than the one that allocated them."),
+    TRACE(peak_bytes, MK_FIELD_U64, 0,
+          "Most bytes that were live at one time, in the order in which they were recorded."),
+    TRACE(peak_blocks, MK_FIELD_U64, 0, "Most blocks likewise."),
+    TRACE(left_out, MK_FIELD_U64, 0, "Allocations that failed when they were recorded, and are not replayed."),
     TRACE(keys, MK_FIELD_U64, 0, "Different keys."),
     TRACE(prefilled, MK_FIELD_U64, 0, "Elements that are there before the clock starts."),
     {"ops_of", MK_FIELD_U64_LIST, MK_FIELD_INTERNAL, MK_LIST_AT(mk_plan_trace, ops_of), NULL, NULL, 0, 0, NULL, "Codes by thread."},
@@ -185,6 +197,23 @@ static bool does(const struct mk_plan_point *point, const char *op) {
     return false;
 }
 
+bool mk_plan_does(const struct mk_plan_point *point, const char *op) {
+    return does(point, op);
+}
+
+/* Returns whether the point does anything else, too. */
+static bool does_more_than(const struct mk_plan_point *point, const char *op) {
+    for (size_t p = 0; p < point->phases_n; p++) {
+        for (size_t g = 0; g < point->phases[p].groups_n; g++) {
+            const struct mk_workload_group *group = &point->phases[p].groups[g];
+            for (size_t i = 0; i < group->ops_n; i++) {
+                if (strcmp(group->ops[i].name, op) != 0 && group->ops[i].value > 0) return true;
+            }
+        }
+    }
+    return false;
+}
+
 #define KEYS_ANYWHERE ((uint64_t)1 << MK_KEY_BITS)
 
 /* Returns a number that all keys of these are below. */
@@ -224,11 +253,20 @@ static char *memory_reason(const struct mk_composition *c, uint32_t threads) {
 
 /* Why an allocator cannot do what the point asks; NULL if it can. */
 static char *alloc_reason(const struct mk_impl *impl, const struct mk_plan_point *point, bool shared) {
+    if ((impl->caps & MK_FIXED_SIZE) && point->traces_n) {
+        return mk_need_format("serves blocks of one size, the trace has many");
+    }
+    if (point->traces_n && shared && point->traces->crossing && !(impl->caps & MK_CROSS_FREE)) {
+        return mk_need_format("takes no blocks back from other threads, and in the trace some go there");
+    }
     if ((impl->caps & MK_FIXED_SIZE) && !one_size(&point->workload.blocks)) {
         return mk_need_format("serves blocks of one size, the workload asks for several");
     }
     if ((impl->caps & MK_BULK_FREE) && !does(point, "build") && !(impl->caps & MK_REWINDS && does(point, "frame"))) {
         return mk_need_format("gives nothing back block by block, only all at once");
+    }
+    if ((impl->caps & MK_CONSTRUCTS) && does(point, "object") && does_more_than(point, "object")) {
+        return mk_need_format("constructs blocks once, and operations beside \"object\" do not keep them so");
     }
     if (impl->reset && shared && does(point, "build")) {
         return mk_need_format("drops the blocks of all threads at once (\"instance\": \"per_thread\" gives each its own)");
@@ -249,8 +287,9 @@ static char *groups_reason(const struct mk_plan_point *point, uint32_t threads) 
             bool gives = false, takes = false;
             if (!n) return mk_need_format("with %u thread%s none is left for the group \"%s\"", threads, threads == 1 ? "" : "s", group->name);
             for (size_t i = 0; i < group->ops_n; i++) {
-                gives = gives || (strcmp(group->ops[i].name, "give") == 0 && group->ops[i].value > 0);
-                takes = takes || (strcmp(group->ops[i].name, "take") == 0 && group->ops[i].value > 0);
+                bool trades = strcmp(group->ops[i].name, "trade") == 0, has = group->ops[i].value > 0;
+                gives = gives || (has && (trades || strcmp(group->ops[i].name, "give") == 0));
+                takes = takes || (has && (trades || strcmp(group->ops[i].name, "take") == 0));
             }
             givers += gives ? n : 0;
             takers += takes ? n : 0;
@@ -383,7 +422,9 @@ static double guess_op_ns(uint64_t elements) {
     return elements > 2000000 ? 150 : elements > 200000 ? 60 : 25;
 }
 
-static uint64_t elements_of(const struct mk_workload *w, uint32_t threads) {
+static uint64_t elements_of(const struct mk_plan_point *point, uint32_t threads) {
+    const struct mk_workload *w = &point->workload;
+    if (point->traces_n && point->traces->lanes) return 0; /* the trace allocates them */
     return mk_kind_has_blocks(mk_registry_kind(w->kind)) ? w->blocks.live * threads
                                          : (uint64_t)((double)w->keys.count * w->prefill.frac);
 }
@@ -398,7 +439,7 @@ static void expect_cell(struct mk_cell *cell, const struct mk_impl *impl, const 
     const struct mk_workload *w = &point->workload;
     bool writes = false, stalls = false;
     codes_of(impl->kind, point, &writes, &stalls);
-    uint64_t elements = elements_of(w, threads);
+    uint64_t elements = elements_of(point, threads);
     double parallel = threads < pus ? threads : pus;
     double op_ns = guess_op_ns(elements);
     double fill_ns = op_ns * (double)(elements + age_ops_of(w, writes)) / parallel;
@@ -410,12 +451,14 @@ static void expect_cell(struct mk_cell *cell, const struct mk_impl *impl, const 
         words += (double)threads * (double)mk_plan_stream_words(w, &point->phases[p], threads);
         run_ns += ops ? op_ns * (double)ops * threads / parallel : 1e6 * (double)point->phases[p].duration_ms;
     }
+    uint64_t allocated = point->traces_n ? point->traces->peak_bytes + 32 * point->traces->peak_blocks : 0;
+    if (point->traces_n && point->traces->lanes) words = (double)point->traces->operations;
     double stream_ns = 2.5 * words / parallel; /* a quarter of the longest, mostly */
     cell->kept = !cell->floor && !point->traces_n && fill_ns > 5 * run_ns; /* a replay begins where it was recorded */
     cell->expected_ns = run_ns + 1e6 * (double)w->warmup_ms + stream_ns +
                         (cell->kept ? fill_ns / (double)(w->rounds ? w->rounds : 1) : fill_ns);
     uint64_t of_block = mk_kind_has_blocks(mk_registry_kind(w->kind)) ? w->blocks.max_bytes : 0;
-    cell->expected_bytes = elements * (w->value_bytes + 56 + of_block) + (uint64_t)(8 * words);
+    cell->expected_bytes = elements * (w->value_bytes + 56 + of_block) + allocated + (uint64_t)(8 * words);
 }
 
 static void expect_plan(struct mk_plan *plan) {
@@ -488,11 +531,26 @@ static uint32_t stress_threads(const struct mk_topo *topo) {
     return pus < 4 ? 4 : pus > 16 ? 16 : pus;
 }
 
+/* Threads that wait for each other's blocks have to be there all at once: as many as were, no more and no fewer. */
+static int fit_to_lanes(const struct mk_plan_trace *trace, bool asked, uint64_t *counts, size_t *n,
+                        struct mk_err *err) {
+    for (size_t i = 0; i < *n && asked; i++) {
+        if (counts[i] == trace->lanes) continue;
+        return mk_fail(err, "%llu threads are asked for, and in the trace %.80s there are %u at one time, which its "
+                            "replay has, too; leave out \"threads\"",
+                       (unsigned long long)counts[i], trace->path, trace->lanes);
+    }
+    counts[0] = trace->lanes;
+    *n = 1;
+    return 0;
+}
+
 /* A replay has work for as many threads as were recorded: more are an error where they were asked for, and left out
  * of what would be tried by itself, of which the recorded number is then the last. */
 static int fit_to_trace(const struct mk_plan_point *point, bool asked, uint64_t *counts, size_t *n, struct mk_err *err) {
     uint64_t recorded = point->traces->threads;
     size_t fit = 0;
+    if (point->traces->lanes) return fit_to_lanes(point->traces, asked, counts, n, err);
     for (size_t i = 0; i < *n; i++) {
         if (counts[i] <= recorded) counts[fit++] = counts[i];
         else if (asked) {
@@ -633,7 +691,7 @@ static int make(const struct mk_workload *workload, const struct mk_topo *topo,
     struct mk_workload changed;
     struct mk_workload_point *points = NULL;
     size_t points_n = 0;
-    if (workload->trace && options->round_ms) {
+    if (mk_workload_replayed(workload) && options->round_ms) {
         return mk_fail(err, "--round-ms is not for traces: a round is one pass over the trace (--set ops_count=N ends it earlier)");
     }
     mk_record_copy(&mk_workload_record, &changed, workload);
@@ -655,7 +713,7 @@ static int make(const struct mk_workload *workload, const struct mk_topo *topo,
         mk_record_copy(&mk_workload_record, &point->workload, &points[i].workload);
         point->label = mk_need_text(points[i].label);
         failed = mk_workload_phases(&point->workload, &point->phases, &point->phases_n, err);
-        if (!failed && point->workload.trace) failed = mk_replay_plan(point, mk_registry_kind(plan->kind), err);
+        if (!failed && mk_workload_replayed(&point->workload)) failed = mk_replay_plan(point, mk_registry_kind(plan->kind), err);
     }
     for (uint32_t i = 0; i < points_n && !failed; i++) failed = add_cells(plan, i, topo, options, err);
     mk_workload_points_free(points, points_n);
@@ -723,6 +781,25 @@ static void print_group(const struct mk_plan *plan, uint32_t g, struct mk_text *
     }
 }
 
+static void print_alloc_trace(const struct mk_plan_trace *trace, uint64_t most, bool cut, struct mk_text *out) {
+    mk_text_printf(out, "trace: %s: %llu events of %u thread%s, %u at one time; %llu blocks cross threads; ", trace->path,
+                   (unsigned long long)trace->operations, trace->threads, trace->threads == 1 ? "" : "s",
+                   trace->lanes, (unsigned long long)trace->crossing);
+    mk_text_printf(out, "%.1f MB live at most; %s%s, recorded %s\n", (double)trace->peak_bytes / 1e6,
+                   trace->command ? "of " : "", trace->command ? trace->command : "of an unknown program",
+                   trace->date ? trace->date : "at an unknown time");
+    if (cut) {
+        mk_text_printf(out, "       it ends where a thread would do more than %llu of them (ops_count)\n",
+                       (unsigned long long)most);
+    }
+    if (trace->left_out) {
+        mk_text_printf(out, "       %llu allocations that failed are not replayed\n",
+                       (unsigned long long)trace->left_out);
+    }
+    if (trace->dropped)
+        mk_text_printf(out, "       its recorder dropped %llu events\n", (unsigned long long)trace->dropped);
+}
+
 static void print_trace(const struct mk_plan_trace *trace, uint64_t most, struct mk_text *out) {
     mk_text_printf(out, "trace: %s: %llu operations of %u thread%s, %llu keys, %llu elements before; recorded by %s, %s\n", trace->path,
                    (unsigned long long)trace->operations, trace->threads, trace->threads == 1 ? "" : "s",
@@ -746,7 +823,12 @@ void mk_plan_print(const struct mk_plan *plan, struct mk_text *out) {
     mk_text_printf(out, "expected: about %.0f s, peak about %.1f MB\ntopology: %s\n", plan->expected_s,
                    (double)plan->expected_bytes / 1e6, plan->topology ? plan->topology : "unknown");
     for (size_t p = 0; p < plan->points_n; p++) {
-        for (size_t t = 0; t < plan->points[p].traces_n; t++) print_trace(&plan->points[p].traces[t], plan->points[p].phases[0].ops_count, out);
+        const struct mk_plan_point *point = &plan->points[p];
+        for (size_t t = 0; t < point->traces_n; t++) {
+            uint64_t most = point->phases[0].ops_count;
+            if (point->traces[t].lanes) print_alloc_trace(&point->traces[t], most, most == point->workload.ops_count, out);
+            else print_trace(&point->traces[t], most, out);
+        }
     }
     for (uint32_t g = 0; g < plan->groups_n; g++) print_group(plan, g, out);
 }

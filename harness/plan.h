@@ -40,10 +40,12 @@ struct mk_cell {
 /* A trace that is replayed: which one, and what is in it (replay.h). */
 struct mk_plan_trace {
     char *path; /* as the workload file has it */
-    char *program, *date, *clock, *machine; /* who recorded it; NULL = it does not say */
+    char *program, *command, *date, *clock, *machine; /* who recorded it; NULL = it does not say */
     uint64_t checksum;
     uint64_t operations, dropped, duration_ns, keys, prefilled;
     uint32_t threads;
+    uint32_t lanes; /* of allocations: threads of the replay, as many as there were at one time */
+    uint64_t crossing, peak_bytes, peak_blocks, left_out; /* of allocations */
     uint64_t *ops_of; /* by recorded thread: bits of the trace's operation codes */
     size_t ops_of_n;
 };
@@ -106,6 +108,9 @@ struct mk_plan_options {
  * something named exactly cannot do the workload, or the machine cannot hold it. */
 int mk_plan_make(const struct mk_workload *workload, const struct mk_topo *topo,
                  const struct mk_plan_options *options, struct mk_plan *out, struct mk_err *err);
+
+/* Returns whether any group of any phase does the operation of that name. */
+bool mk_plan_does(const struct mk_plan_point *point, const char *op);
 
 /* Returns the index of the workload group that `thread` of `threads` belongs to in a phase: groups
  * take consecutive threads, fixed counts and shares first come, the rest to those that leave it open. */

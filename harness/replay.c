@@ -4,6 +4,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "../impl/alloc.h"
+#include "alloc_replay.h"
+#include "allocprofile.h"
 #include "record.h"
 #include "registry.h"
 
@@ -33,9 +36,9 @@ struct replay {
 };
 
 char *mk_replay_path(const struct mk_workload *w) {
-    const char *slash = w->path ? strrchr(w->path, '/') : NULL;
-    if (w->trace[0] == '/' || !slash) return mk_need_text(w->trace);
-    return mk_need_format("%.*s/%s", (int)(slash - w->path), w->path, w->trace);
+    const char *slash = w->path ? strrchr(w->path, '/') : NULL, *replayed = mk_workload_replayed(w);
+    if (replayed[0] == '/' || !slash) return mk_need_text(replayed);
+    return mk_need_format("%.*s/%s", (int)(slash - w->path), w->path, replayed);
 }
 
 static void take(void *arg, const struct mk_optrace_record *record) {
@@ -213,7 +216,99 @@ static struct replay *open_replay(const struct mk_workload *w, const struct mk_k
     return NULL;
 }
 
-/* ---- planning ------------------------------------------------------------------------------ */
+/* ---- kind alloc ----------------------------------------------------------------------------- */
+
+/* Returns 0 where the file is of the sort that the kind replays; -1 with err set where it is of the other one. */
+static int check_sort(const char *path, const struct mk_kind *kind, struct mk_err *err) {
+    static const char operations[] = "memkit.optrace/1";
+    char head[sizeof operations] = {0};
+    FILE *file = fopen(path, "rb");
+    size_t got = file ? fread(head, 1, sizeof operations - 1, file) : 0;
+    if (file) fclose(file);
+    if (mk_kind_has_blocks(kind) && got == sizeof operations - 1 && strcmp(head, operations) == 0) {
+        return mk_fail(err, "trace %s is of operations on maps, lists, queues or stacks (memkit.optrace/1); kind %s replays "
+                            "traces of allocations (memkit.trace/1), which `memkit-bench record` makes",
+                       short_path(path), kind->name);
+    }
+    if (!mk_kind_has_blocks(kind) && mk_alloctrace_is(path)) {
+        return mk_fail(err, "trace %s is of allocations (memkit.trace/1), which kind alloc replays; kind %s replays traces of "
+                            "operations (memkit.optrace/1): `memkit-bench trace --help` says how to record one",
+                       short_path(path), kind->name);
+    }
+    return 0;
+}
+
+/* A trace that is there, or one that is made of a profile: `made` then holds it. */
+struct blocks {
+    struct mk_alloctrace trace;
+    char *made;
+};
+
+static void close_blocks(struct blocks *blocks) {
+    mk_alloctrace_close(&blocks->trace);
+    free(blocks->made);
+}
+
+static int open_blocks(struct blocks *blocks, const struct mk_workload *w, const char *path, struct mk_err *err) {
+    struct mk_err why;
+    blocks->made = NULL;
+    if (w->profile) return mk_allocprofile_open(&blocks->trace, path, w->seed, w->events, &blocks->made, err);
+    if (!mk_alloctrace_open(&blocks->trace, path, false, &why)) return 0;
+    close_blocks(blocks);
+    return mk_fail(err, "trace %s: %.170s", short_path(path), why.text);
+}
+
+static int plan_blocks(struct mk_plan_point *point, const char *path, struct mk_err *err) {
+    struct blocks blocks;
+    if (open_blocks(&blocks, &point->workload, path, err)) return -1;
+    int failed = mk_alloc_replay_plan(point, &blocks.trace, mk_workload_replayed(&point->workload), err);
+    close_blocks(&blocks);
+    return failed;
+}
+
+int mk_replay_make_blocks(struct mk_streams *streams, const struct mk_streams_config *config, struct mk_err *err) {
+    const struct mk_plan_trace *planned = &config->point->traces[0];
+    const struct mk_workload *w = &config->point->workload;
+    struct blocks blocks;
+    struct mk_err why;
+    char *path = mk_replay_path(w);
+    int failed = open_blocks(&blocks, w, path, err);
+    free(path);
+    if (failed) return -1;
+    streams->replay = mk_need(1, sizeof *streams->replay);
+    if (blocks.trace.info.checksum != planned->checksum) {
+        failed = mk_fail(err, "trace %s has changed since the run was planned: run it again", short_path(planned->path));
+    } else if (mk_alloc_replay_make(streams->replay, streams->phase[0].words, &blocks.trace, w->ops_count, &why)) {
+        failed = mk_fail(err, "trace %s: %.170s", short_path(planned->path), why.text);
+    }
+    for (uint32_t t = 0; t < config->threads; t++) streams->phase[0].only[t] = MK_ALLOC_REPLAY;
+    close_blocks(&blocks);
+    return failed;
+}
+
+int mk_replay_check(const struct mk_workload *w, const char *path, const struct mk_kind *kind, struct mk_err *err) {
+    struct mk_optrace_info info;
+    struct mk_alloctrace trace;
+    struct blocks blocks;
+    if (check_sort(path, kind, err)) return -1;
+    if (w->profile) {
+        if (open_blocks(&blocks, w, path, err)) return -1;
+        close_blocks(&blocks);
+        return 0;
+    }
+    if (mk_kind_has_blocks(kind)) {
+        int failed = mk_alloctrace_open(&trace, path, false, err) || mk_alloctrace_walk(&trace, NULL, NULL, err);
+        if (!failed && mk_alloctrace_lacks(&trace.info.tally))
+            failed = mk_fail(err, "it is not whole: `memkit-bench trace verify` says what is missing");
+        mk_alloctrace_close(&trace);
+        return failed ? -1 : 0;
+    }
+    int failed = mk_optrace_read(path, false, NULL, NULL, &info, err);
+    mk_optrace_info_free(&info);
+    return failed;
+}
+
+/* ---- planning ------------------------------------------------------------------------------- */
 
 static char *text_or_null(const char *text) {
     return text ? mk_need_text(text) : NULL;
@@ -242,6 +337,11 @@ int mk_replay_plan(struct mk_plan_point *point, const struct mk_kind *kind, stru
     struct mk_workload *w = &point->workload;
     struct mk_workload_phase *phase = &point->phases[0];
     struct mk_workload_group *group = &phase->groups[0];
+    char *path = mk_replay_path(w);
+    int failed = check_sort(path, kind, err);
+    if (!failed && mk_kind_has_blocks(kind)) failed = plan_blocks(point, path, err);
+    free(path);
+    if (failed || mk_kind_has_blocks(kind)) return failed;
     struct replay *replay = open_replay(w, kind, err);
     if (!replay) return -1;
     describe(mk_grow(&point->traces, &point->traces_n, sizeof *point->traces), replay, w->trace);

@@ -82,7 +82,8 @@ static bool is_paced(const struct mk_workload_phase *phase) {
 static void begin_point(struct mk_result_point *point, const struct mk_plan_point *from) {
     point->label = mk_need_text(from->label ? from->label : "");
     point->value_bytes = from->workload.value_bytes;
-    point->fresh = from->workload.prefill.frac > 0 && from->workload.prefill.age_ops == 0;
+    bool allocates = from->traces_n && from->traces->lanes; /* what a trace finds there is nothing, and not fresh */
+    point->fresh = from->workload.prefill.frac > 0 && from->workload.prefill.age_ops == 0 && !allocates;
     for (size_t i = 0; i < from->phases_n; i++) {
         struct mk_result_phase *phase = mk_grow(&point->phases, &point->phases_n, sizeof *phase);
         phase->name = mk_need_text(from->phases[i].name ? from->phases[i].name : "");

@@ -124,7 +124,8 @@ static const struct mk_field latency_fields[] = {
     U32(mk_latency_sample, process, "Number of the worker process."),
     U32(mk_latency_sample, phase, "Index into the phases of the cell's point."),
     U32(mk_latency_sample, group, "Index of the thread group in the phase."),
-    TEXT(mk_latency_sample, op, "Operation as the workload names it."),
+    TEXT(mk_latency_sample, op, "What was timed: an operation of the workload, or one of those that it is made of "
+         "(a pair of kind alloc is a free and an alloc)."),
     TEXT(mk_latency_sample, time, "service: from the call; response: from the intended start (open loop)."),
     U64(mk_latency_sample, count, "Sampled operations."),
     U64(mk_latency_sample, max_ns, "The longest, exactly."),
@@ -140,6 +141,10 @@ const struct mk_record mk_latency_sample_record = {
 
 #define BYTES(MEMBER, HELP)                                                                     \
     {.name = #MEMBER, .type = MK_FIELD_U64, .flags = MK_FIELD_NULLABLE,                         \
+     .offset = MK_AT(mk_memory_sample, MEMBER), .help = HELP " null = unknown."}
+/* The same; files of before had none. */
+#define COURSE(MEMBER, HELP)                                                                      \
+    {.name = #MEMBER, .type = MK_FIELD_U64, .flags = MK_FIELD_NULLABLE, .preset = "null",         \
      .offset = MK_AT(mk_memory_sample, MEMBER), .help = HELP " null = unknown."}
 static const struct mk_field memory_fields[] = {
     CELL_FIELD(mk_memory_sample),
@@ -159,6 +164,24 @@ static const struct mk_field memory_fields[] = {
     BYTES(peak_unreclaimed, "Highest number of retired and not yet freed nodes; where readers stand still, see the "
           "rounds: none does here."),
     BYTES(peak_unreclaimed_bytes, "Bytes of those."),
+    COURSE(peak_live_bytes, "Kind alloc: most bytes that were asked for and not yet freed, at any time of fill and "
+           "churn."),
+    COURSE(peak_rss_bytes, "Kind alloc: most that the resident set had grown by, with every page of a block "
+           "written to."),
+    COURSE(census_blocks, "Kind alloc: live blocks of the census, at the end of the churn, or where most were live "
+           "if less than half of it is at the end."),
+    COURSE(census_bytes, "Bytes that were asked for with those."),
+    COURSE(census_usable_bytes, "Bytes that may be used in those."),
+    COURSE(census_shared_blocks, "How many of those are on a cache line with a block of another thread."),
+    LIST(mk_memory_sample, course_ops, "Kind alloc: by look, over fill and churn: operations of all threads so "
+         "far."),
+    LIST(mk_memory_sample, course_live_bytes, "By look: bytes that were asked for and not yet freed."),
+    LIST(mk_memory_sample, course_rss_bytes, "By look: growth of the resident set."),
+    COURSE(drain_live_bytes, "Kind alloc: bytes of the blocks that were kept when the others were freed "
+           "(drain.keep)."),
+    LIST(mk_memory_sample, drain_at_ns, "Kind alloc: by look: time since the last block was freed."),
+    LIST(mk_memory_sample, drain_rss_bytes, "By look: growth of the resident set. The threads are still there, and "
+         "do nothing."),
     TEXT(mk_memory_sample, allocator, "Identity of the allocator that `structure_bytes` speaks of."),
     {0},
 };

@@ -100,6 +100,14 @@ struct mk_memory_sample {
     uint64_t requested_bytes_drain, structure_bytes_drain;
     uint64_t peak_bytes, minor_faults;
     uint64_t unreclaimed, peak_unreclaimed, peak_unreclaimed_bytes;
+    /* kind alloc: the course (alloc_course.h); unknown and empty elsewhere */
+    uint64_t peak_live_bytes, peak_rss_bytes;
+    uint64_t census_blocks, census_bytes, census_usable_bytes, census_shared_blocks;
+    uint64_t *course_ops, *course_live_bytes, *course_rss_bytes; /* by look */
+    size_t course_ops_n, course_live_bytes_n, course_rss_bytes_n;
+    uint64_t drain_live_bytes;
+    uint64_t *drain_at_ns, *drain_rss_bytes; /* by look */
+    size_t drain_at_ns_n, drain_rss_bytes_n;
     char *allocator;
 };
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "alloc_replay.h"
 #include "registry.h"
 #include "replay.h"
 
@@ -28,6 +29,7 @@ static struct mk_keys_config keys_config(const struct mk_kind *kind, const struc
 static struct mk_blocks_config blocks_config(const struct mk_workload_blocks *blocks, struct mk_size_weight *list) {
     struct mk_blocks_config config = {0};
     config.live = blocks->live;
+    config.batch = blocks->batch;
     config.pattern = (enum mk_block_pattern)blocks->pattern;
     config.min_bytes = (uint32_t)blocks->min_bytes;
     config.max_bytes = (uint32_t)blocks->max_bytes;
@@ -208,6 +210,16 @@ static size_t phase_words(const struct mk_streams_config *config, const struct m
     return n;
 }
 
+/* Of one thread that allocates: every block goes some times, and so do batches and lives. */
+static size_t age_words_of_blocks(const struct mk_streams_config *config, const struct mk_workload_group *group) {
+    const struct mk_workload *w = &config->point->workload;
+    uint64_t most = w->blocks.live;
+    if (w->prefill.age_ops != MK_AGE_TWICE) return w->prefill.age_ops;
+    if (config->turns && w->blocks.batch > most) most = w->blocks.batch;
+    if (config->turns && group->thread_life_ops > most) most = group->thread_life_ops;
+    return 4 * most;
+}
+
 static size_t age_words(const struct mk_streams_config *config, const struct mk_stage *stage, uint32_t thread) {
     const struct mk_workload *w = &config->point->workload;
     const struct mk_workload_phase *phase = &config->point->phases[0];
@@ -217,13 +229,14 @@ static size_t age_words(const struct mk_streams_config *config, const struct mk_
     if (group->stall_ms) return 0;
     for (unsigned i = 0; i < ops->types; i++) {
         const struct mk_op_desc *op = ops->type[i].desc;
+        bool hands_over = mk_ops_gives(ops->type[i].role) || mk_ops_takes(ops->type[i].role);
         /* a mix that changes nothing ages nothing; hand-over needs both sides at once */
         changes = changes || (op->effect != MK_EFFECT_NONE && op->effect != MK_EFFECT_READ) ||
-                  ops->type[i].role == MK_ROLE_REPLACE;
-        if (ops->type[i].role == MK_ROLE_GIVE || ops->type[i].role == MK_ROLE_TAKE) return 0;
+                  ops->type[i].role == MK_ROLE_REPLACE || (config->turns && mk_kind_has_blocks(config->kind));
+        if (hands_over && !config->turns) return 0;
     }
     if (!changes) return 0;
-    if (mk_kind_has_blocks(config->kind)) return w->prefill.age_ops == MK_AGE_TWICE ? 4 * w->blocks.live : w->prefill.age_ops;
+    if (mk_kind_has_blocks(config->kind)) return age_words_of_blocks(config, group);
     uint64_t all = w->prefill.age_ops == MK_AGE_TWICE ? 2 * w->keys.count : w->prefill.age_ops;
     return mk_split(all, thread + 1, config->threads) - mk_split(all, thread, config->threads);
 }
@@ -232,6 +245,7 @@ static size_t age_words(const struct mk_streams_config *config, const struct mk_
 static int make_replay(struct mk_streams *streams, const struct mk_streams_config *config, struct mk_err *err) {
     struct mk_keys keys;
     struct mk_keys_config all = keys_config(config->kind, &config->point->workload.keys, 0);
+    if (mk_kind_has_blocks(config->kind)) return mk_replay_make_blocks(streams, config, err);
     if (mk_keys_init(&keys, &all, mk_seed(config->seed, config->process, MK_SEED_ALL, MK_SEED_ALL), err)) return -1;
     return mk_replay_make(streams, config, &keys, err);
 }
@@ -285,6 +299,8 @@ void mk_streams_free(struct mk_streams *streams) {
         free_stage(&streams->phase[p], streams->threads);
     }
     free(streams->phase);
+    if (streams->replay) mk_alloc_replay_free(streams->replay);
+    free(streams->replay);
     memset(streams, 0, sizeof *streams);
 }
 

@@ -29,6 +29,7 @@ struct mk_streams {
     struct mk_stage age;
     struct mk_stage *phase; /* point->phases_n */
     bool refills;           /* kind alloc: blocks are freed between stages, not carried over */
+    struct mk_alloc_replay *replay; /* kind alloc: a trace, of which the phase's words are (impl/replay.h); or NULL */
 };
 
 struct mk_streams_config {
@@ -39,6 +40,7 @@ struct mk_streams_config {
     uint32_t process, round;
     bool latency;       /* another round, of its own */
     bool only_phases;   /* the instance is kept and has been filled */
+    bool turns;         /* threads age in turns, a few words each, so that blocks can change hands */
     size_t words_max;   /* a phase and thread; 0: as the workload allows */
 };
 

@@ -15,22 +15,25 @@ const struct mk_reason *mk_summary_reason(const struct mk_result_cell *cell) {
 
 /* ---- one row ------------------------------------------------------------------------------------ */
 
-static double latency(const struct mk_summary_row *row, const char *time, double percent, bool highest) {
+static double latency(const struct mk_summary_row *row, const struct mk_figure_of *of, double percent,
+                      bool highest) {
     struct mk_figure figure;
-    mk_figure_of_latency(&figure, row->cell->latencies, row->cell->latencies_n, row->phase, time, percent);
+    mk_figure_of_latency(&figure, row->cell->latencies, row->cell->latencies_n, of, percent);
     double value = figure.interval.estimate;
     for (size_t i = 0; i < figure.n && highest; i++) value = fmax(value, figure.value[i]);
     mk_figure_free(&figure);
     return value;
 }
 
-static struct mk_summary_latency latencies(const struct mk_summary_row *row, const char *time) {
+static struct mk_summary_latency latencies(const struct mk_summary_row *row, const char *time,
+                                           const char *const *ops) {
+    struct mk_figure_of of = {row->phase, time, ops};
     struct mk_summary_latency all = {
-        .p50_ns = latency(row, time, 50, false),
-        .p90_ns = latency(row, time, 90, false),
-        .p99_ns = latency(row, time, 99, false),
-        .p999_ns = latency(row, time, 99.9, false),
-        .max_ns = latency(row, time, 100, true),
+        .p50_ns = latency(row, &of, 50, false),
+        .p90_ns = latency(row, &of, 90, false),
+        .p99_ns = latency(row, &of, 99, false),
+        .p999_ns = latency(row, &of, 99.9, false),
+        .max_ns = latency(row, &of, 100, true),
     };
     return all;
 }
@@ -69,6 +72,31 @@ static double bytes_per_element(const struct mk_result_cell *cell, bool churn) {
     return median;
 }
 
+static double ratio_of(uint64_t a, uint64_t b) {
+    return a == UINT64_MAX || b == UINT64_MAX || !b ? NAN : (double)a / (double)b;
+}
+
+/* From the first worker; there is one as a rule. */
+static void blocks(struct mk_summary_row *row, const char *kind) {
+    static const char *const allocs[] = {"alloc", "zalloc", "object", NULL}, *const frees[] = {"free", NULL};
+    const struct mk_memory_sample *memory = row->cell->memory_n ? &row->cell->memory[0] : NULL;
+    struct mk_summary_blocks *blocks = &row->blocks;
+    bool known = kind && strcmp(kind, "alloc") == 0;
+    const struct mk_summary_latency none = {NAN, NAN, NAN, NAN, NAN};
+    *blocks = (struct mk_summary_blocks){NAN, NAN, NAN, UINT64_MAX, UINT64_MAX, UINT64_MAX, none, none};
+    if (!known) return;
+    blocks->alloc = latencies(row, "service", allocs);
+    blocks->free = latencies(row, "service", frees);
+    if (!memory) return;
+    blocks->peak_rss_over_live = ratio_of(memory->peak_rss_bytes, memory->peak_live_bytes);
+    blocks->rounding_waste = ratio_of(memory->census_usable_bytes, memory->census_bytes) - 1;
+    blocks->shared_frac = ratio_of(memory->census_shared_blocks, memory->census_blocks);
+    blocks->minor_faults = memory->minor_faults;
+    if (!memory->drain_rss_bytes_n) return;
+    blocks->drained_bytes = memory->drain_rss_bytes[0];
+    blocks->drained_end_bytes = memory->drain_rss_bytes[memory->drain_rss_bytes_n - 1];
+}
+
 static void raise(uint64_t *most, uint64_t value) {
     if (value != UINT64_MAX && (*most == UINT64_MAX || value > *most)) *most = value;
 }
@@ -104,8 +132,9 @@ static void make_row(struct mk_summary *summary, const struct mk_result_cell *ce
     row->counters = mk_need(summary->counters_n + 1, sizeof *row->counters);
     for (size_t i = 0; i < summary->counters_n; i++)
         mk_figure_of_counter(&row->counters[i], cell->rounds, cell->rounds_n, phase, summary->counters[i].name);
-    row->service = latencies(row, "service");
-    row->response = latencies(row, "response");
+    row->service = latencies(row, "service", NULL);
+    row->response = latencies(row, "response", NULL);
+    blocks(row, result->plan.kind);
     row->probe_ns = probe(row);
     row->fill_bytes = bytes_per_element(cell, false);
     row->churn_bytes = bytes_per_element(cell, true);
@@ -232,6 +261,7 @@ static void note_extent(struct mk_summary *summary) {
         summary->has_response |= !isnan(row->response.p50_ns);
         summary->has_memory |= !isnan(row->fill_bytes) || !isnan(row->churn_bytes);
         summary->has_stalled |= row->stalled;
+        summary->has_blocks |= !isnan(row->blocks.peak_rss_over_live) || !isnan(row->blocks.alloc.p50_ns);
         uint64_t n = row->mops.n;
         if (!n) continue;
         summary->coverage = fmin(summary->coverage, row->mops.interval.coverage);

@@ -21,6 +21,16 @@ struct mk_summary_latency {
     double max_ns; /* of all processes */
 };
 
+/* What an allocator makes of memory; NaN and UINT64_MAX = unknown, as it is of all other kinds. */
+struct mk_summary_blocks {
+    double peak_rss_over_live; /* most resident bytes over most live ones */
+    double rounding_waste;     /* usable over requested bytes of live blocks, less 1 */
+    double shared_frac;        /* of live blocks, on a cache line with one of another thread */
+    uint64_t drained_bytes, drained_end_bytes; /* resident once blocks are freed: at once, at the end of the watch */
+    uint64_t minor_faults;
+    struct mk_summary_latency alloc, free; /* service time of single calls, in this phase */
+};
+
 struct mk_summary_row {
     const struct mk_result_cell *cell;
     const struct mk_result_point *point;
@@ -34,6 +44,7 @@ struct mk_summary_row {
     struct mk_summary_latency service, response;
     double probe_ns;                 /* contained in every latency */
     double fill_bytes, churn_bytes;  /* structure_bytes an element */
+    struct mk_summary_blocks blocks;
     bool stalled; /* readers stood still */
     uint64_t peak_unreclaimed, peak_unreclaimed_bytes; /* of all rounds, if stalled, else in the memory worker;
                                                         * UINT64_MAX = unknown */
@@ -51,7 +62,7 @@ struct mk_summary {
     size_t rows_n;
     struct mk_summary_counter *counters; /* every counter that was asked for */
     size_t counters_n;
-    bool has_latency, has_response, has_memory, has_stalled;
+    bool has_latency, has_response, has_memory, has_stalled, has_blocks;
     double coverage; /* the least that the figures' intervals cover; NaN without any */
     uint64_t processes_min, processes_max; /* of the rows that have figures */
 };

@@ -272,6 +272,15 @@ static void write_garbage_key(const struct mk_summary *summary, const struct mk_
          "stands still.");
 }
 
+static void write_blocks_key(const struct mk_summary *summary, const struct mk_table_options *options,
+                             struct mk_text *out) {
+    if (!summary->has_blocks) return;
+    line(out, options, MK_TONE_FAINT,
+         "peak RSS: most that the resident set grew by, over the most bytes that were live; rounding: what may be used "
+         "of live blocks beyond what was asked for; on shared lines: live blocks with one of another thread on their "
+         "cache line; RSS drained: what stays resident once blocks are freed.");
+}
+
 static void write_marks(const struct mk_summary *summary, const struct mk_table_options *options,
                         struct mk_text *out) {
     bool fresh = false, kept = false, over = false, paced = false;
@@ -423,10 +432,12 @@ void mk_table_write(const struct mk_summary *summary, const struct mk_table_opti
     }
     write_intro(summary, options, out);
     write_rows(summary, options->form, out);
+    mk_table_write_blocks(summary, options->form, out);
     mk_text_putc(out, '\n');
     write_key(summary, options, out);
     write_latency_key(summary, options, out);
     write_garbage_key(summary, options, out);
+    write_blocks_key(summary, options, out);
     write_marks(summary, options, out);
     write_counters(summary, options, out);
     write_remarks(summary, options, out);

@@ -17,6 +17,9 @@ struct mk_table_options {
  * it. CSV: mk_table_write_csv. */
 void mk_table_write(const struct mk_summary *summary, const struct mk_table_options *options, struct mk_text *out);
 
+/* Appends the second table of allocators: memory, and latencies of single calls. Nothing for other kinds. */
+void mk_table_write_blocks(const struct mk_summary *summary, enum mk_grid_form form, struct mk_text *out);
+
 /* Appends one line for each row, skipped ones too, with raw figures: units in the heads, an empty field
  * where nothing is known. */
 void mk_table_write_csv(const struct mk_summary *summary, struct mk_text *out);

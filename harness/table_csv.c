@@ -16,7 +16,10 @@ static void csv_heads(struct mk_grid *grid, const struct mk_summary *summary) {
         "latency_probe_ns", "allocator", "elements_fill", "requested_bytes_fill", "structure_bytes_fill",
         "rss_bytes_fill", "elements_churn", "requested_bytes_churn", "structure_bytes_churn", "rss_bytes_churn",
         "requested_bytes_drain", "structure_bytes_drain", "peak_bytes", "minor_faults_count", "unreclaimed_count",
-        "peak_unreclaimed_count", "peak_unreclaimed_bytes", "stalled", "unbounded", "verdict", "reasons", NULL,
+        "peak_unreclaimed_count", "peak_unreclaimed_bytes", "stalled", "unbounded", "peak_live_bytes", "peak_rss_bytes",
+        "peak_rss_over_live", "rounding_waste", "false_sharing_share", "drain_live_bytes", "rss_after_drain_bytes",
+        "rss_after_drain_end_bytes", "alloc_p50_ns", "alloc_p90_ns", "alloc_p99_ns", "alloc_p999_ns", "alloc_max_ns",
+        "free_p50_ns", "free_p90_ns", "free_p99_ns", "free_p999_ns", "free_max_ns", "verdict", "reasons", NULL,
     };
     for (size_t i = 0; heads[i]; i++) mk_grid_column(grid, heads[i], "", MK_LEFT);
     for (size_t i = 0; i < summary->counters_n; i++) {
@@ -71,6 +74,21 @@ static void csv_memory(struct mk_grid *grid, const struct mk_summary_row *row) {
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) csv_count(grid, counts[i]);
 }
 
+static void csv_blocks(struct mk_grid *grid, const struct mk_summary_row *row) {
+    const struct mk_summary_blocks *blocks = &row->blocks;
+    const struct mk_memory_sample *memory = row->cell->memory_n ? &row->cell->memory[0] : NULL;
+    csv_count(grid, memory ? memory->peak_live_bytes : UINT64_MAX);
+    csv_count(grid, memory ? memory->peak_rss_bytes : UINT64_MAX);
+    csv_number(grid, blocks->peak_rss_over_live);
+    csv_number(grid, blocks->rounding_waste);
+    csv_number(grid, blocks->shared_frac);
+    csv_count(grid, memory ? memory->drain_live_bytes : UINT64_MAX);
+    csv_count(grid, blocks->drained_bytes);
+    csv_count(grid, blocks->drained_end_bytes);
+    csv_latency(grid, &blocks->alloc);
+    csv_latency(grid, &blocks->free);
+}
+
 static void csv_reasons(struct mk_grid *grid, const struct mk_result_cell *cell) {
     struct mk_text text = {0};
     for (size_t i = 0; i < cell->reasons_n; i++)
@@ -97,6 +115,7 @@ static void csv_row(struct mk_grid *grid, const struct mk_summary *summary, cons
     csv_latency(grid, &row->response);
     csv_number(grid, row->probe_ns);
     csv_memory(grid, row);
+    csv_blocks(grid, row);
     csv_text(grid, mk_verdict_names[cell->verdict]);
     csv_reasons(grid, cell);
     for (size_t i = 0; i < summary->counters_n; i++) csv_number(grid, row->counters[i].interval.estimate);

@@ -22,6 +22,7 @@ static const char *const pattern_names[] = {"lifo", "fifo", "shuffled", "random"
 static const char *const size_distribution_names[] = {"uniform", "log_uniform", NULL};
 static const char *const order_names[] = {"shuffled", "sorted", NULL};
 static const char *const by_names[] = {"all", "one", NULL};
+static const char *const touch_names[] = {"pages", "lines", "first", "none", NULL};
 static const char *const instance_names[] = {"shared", "per_thread", NULL};
 
 #define THETA_MAX 10.0
@@ -72,6 +73,8 @@ static const struct mk_record sizes_record = {"size", sizeof(struct mk_workload_
 static const struct mk_field blocks_fields[] = {
     {WITH_TYPE(U64, mk_workload_blocks, live), .min = 1, .max = MK_SLOT_MASK - 2, .preset = "1000",
      .help = "Blocks that each thread keeps alive."},
+    {WITH_TYPE(U64, mk_workload_blocks, batch), .min = 1, .max = MK_BATCH_MAX, .preset = "1",
+     .help = "Blocks that `give` allocates before it hands them over, and that `take` takes before it frees them."},
     {WITH_TYPE(ENUM, mk_workload_blocks, pattern), .names = pattern_names, .preset = "\"shuffled\"",
      .help = "Which live block goes when another comes: the youngest; the oldest; each once a lap in changing "
              "order; any."},
@@ -88,6 +91,19 @@ static const struct mk_field blocks_fields[] = {
     {0}};
 static const struct mk_record blocks_record = {"blocks", sizeof(struct mk_workload_blocks), blocks_fields,
                                                "Which blocks allocations work on (kind alloc)."};
+
+static const struct mk_field drain_fields[] = {
+    {WITH_TYPE(F64, mk_workload_drain, keep), .min = 0, .max = 1, .preset = "0",
+     .help = "Share of the live blocks that are not freed, any of them alike: a survivor here and there keeps "
+             "pages."},
+    {WITH_TYPE(U64, mk_workload_drain, watch_ms), .min = 0, .max = 30000, .preset = "100",
+     .help = "How long the resident set is looked at afterwards: at once, after 100 ms, 1 s, 10 s as far as that "
+             "goes, and at the end."},
+    {0}};
+static const struct mk_record drain_record = {
+    "drain", sizeof(struct mk_workload_drain), drain_fields,
+    "What the memory worker frees when an allocator's course is over, and how long it looks what goes back to the "
+    "system (kind alloc)."};
 
 static const struct mk_field prefill_fields[] = {
     {WITH_TYPE(F64, mk_workload_prefill, frac), .min = 0, .max = 1, .preset = "1",
@@ -209,14 +225,25 @@ static const struct mk_field workload_fields[] = {
     {WITH_TYPE(RECORD, mk_workload, keys), .record = &keys_record, .help = "Which keys operations work on."},
     {WITH_TYPE(RECORD, mk_workload, blocks), .record = &blocks_record,
      .help = "Which blocks allocations work on (kind alloc)."},
+    {WITH_TYPE(RECORD, mk_workload, drain), .record = &drain_record,
+     .help = "What is freed at the end of the memory worker's course (kind alloc)."},
     {WITH_TYPE(U64, mk_workload, value_bytes), .min = 8, .max = 1024, .preset = "8",
      .help = "Size of a map's values: 8, 64, 256 or 1024."},
     {WITH_TYPE(RECORD, mk_workload, prefill), .record = &prefill_record,
      .help = "What is there before the clock starts."},
     {WITH_TYPE(TEXT, mk_workload, trace),
-     .help = "A trace of operations to replay (kinds map, list, queue, stack), in place of `ops`, `groups`, `phases` and "
-             "most of `keys` and `prefill`: its path, relative to this file. A round is one pass over it; `ops_count` ends "
-             "it earlier. `memkit-bench trace --help` says how to record one."},
+     .help = "A trace to replay, in place of `ops`, `groups`, `phases` and most of `keys` and `prefill`: its path, relative "
+             "to this file. Of operations (kinds map, list, queue, stack), which `memkit-bench trace --help` says how to "
+             "record, or of allocations (kind alloc), as `memkit-bench record` makes them, in place of `blocks` and "
+             "`threads`, too. A round is one pass over it; `ops_count` ends it earlier."},
+    {WITH_TYPE(TEXT, mk_workload, profile),
+     .help = "A profile of allocations (kind alloc), in place of a trace: its path, relative to this file. A trace is made of "
+             "it with this file's `seed`, and replayed. `memkit-bench trace profile` fits one to a trace."},
+    {WITH_TYPE(U64, mk_workload, events), .min = 0, .max = 0x1p26, .preset = "0",
+     .help = "How many events a trace that is made of a profile has, about; 0 is as many as the profile says."},
+    {WITH_TYPE(ENUM, mk_workload, touch), .names = touch_names, .preset = "\"pages\"",
+     .help = "Which bytes of a new block a replay of allocations writes to: pages, one in every 64 bytes of the first "
+             "4096 and then one a page; lines, one in every 64 bytes; first, the first one; none."},
     OPS_FIELD(mk_workload,
               "Mix of operations: names and shares that add up to 1. May be left out where every phase or group "
               "has its own, and for kinds with a default: alloc {\"pair\": 1}, hash {\"hash\": 1}, reclaim "
@@ -282,7 +309,7 @@ static const struct {
 
 static void add_default_ops(struct mk_workload *w) {
     for (size_t k = 0; k < sizeof default_ops / sizeof *default_ops && w->kind && !w->ops_n; k++) {
-        if (strcmp(default_ops[k].kind, w->kind) != 0) continue;
+        if (mk_workload_replayed(w) || strcmp(default_ops[k].kind, w->kind) != 0) continue;
         for (size_t i = 0; i < 2 && default_ops[k].mix[i].op; i++) {
             struct mk_share *share = mk_grow(&w->ops, &w->ops_n, sizeof *share);
             share->name = mk_need_text(default_ops[k].mix[i].op);
@@ -422,7 +449,7 @@ int mk_workload_phases(const struct mk_workload *workload, struct mk_workload_ph
         fill_phase(phase, workload);
         for (size_t g = 0; g < phase->groups_n && !failed; g++) {
             const struct mk_workload_group *group = &phase->groups[g];
-            if (group->ops_n || group->stall_ms || workload->trace) continue;
+            if (group->ops_n || group->stall_ms || mk_workload_replayed(workload)) continue;
             failed = mk_fail(err, "missing key \"ops\": nothing says what phase \"%s\", group \"%s\", is to do",
                              phase->name, group->name);
         }

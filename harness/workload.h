@@ -10,6 +10,11 @@
 #include "ops.h"
 #include "record.h"
 
+/* Which bytes of a new block a replay writes to: one in each cache line of the first page and one in each page behind
+ * it; one in each cache line; the first; none. */
+enum mk_replay_touch { MK_TOUCH_PAGES, MK_TOUCH_LINES, MK_TOUCH_FIRST, MK_TOUCH_NONE };
+#define MK_TOUCHES (MK_TOUCH_NONE + 1)
+
 enum mk_prefill_by { MK_BY_ALL, MK_BY_ONE };
 enum mk_instance_of { MK_INSTANCE_SHARED, MK_INSTANCE_PER_THREAD };
 
@@ -32,6 +37,7 @@ struct mk_workload_sizes {
 
 struct mk_workload_blocks {
     uint64_t live;    /* blocks a thread keeps */
+    uint64_t batch;   /* blocks that give and take hand over at a time */
     uint32_t pattern; /* enum mk_block_pattern */
     uint64_t min_bytes, max_bytes;
     uint32_t log_uniform; /* size_distribution: 0 uniform, 1 log_uniform */
@@ -46,6 +52,12 @@ struct mk_workload_prefill {
     uint64_t age_ops; /* operations of the run's own mix before the clock; MK_AGE_TWICE = 2 * count */
 };
 #define MK_AGE_TWICE UINT64_MAX /* null in the file */
+
+/* What the memory worker does with the blocks of an allocator once its course is over. */
+struct mk_workload_drain {
+    double keep; /* share of the blocks that stays */
+    uint64_t watch_ms;
+};
 
 #define MK_WORKLOAD_POINTS_MAX 4096
 #define MK_WORKLOAD_BYTES_MAX (16u << 20) /* of a file */
@@ -107,9 +119,13 @@ struct mk_workload {
     uint32_t instance; /* enum mk_instance_of */
     struct mk_workload_keys keys;
     struct mk_workload_blocks blocks;
+    struct mk_workload_drain drain;
     uint64_t value_bytes;
     struct mk_workload_prefill prefill;
     char *trace; /* replayed in place of ops and keys; relative to the workload file; NULL = none */
+    char *profile; /* a trace is made of it (allocprofile.h) and replayed; likewise */
+    uint64_t events; /* of that trace, about; 0 = as many as the profile says */
+    uint32_t touch; /* enum mk_replay_touch */
     struct mk_share *ops;
     size_t ops_n;
     uint64_t run_len;
@@ -132,6 +148,11 @@ struct mk_workload {
 };
 
 extern const struct mk_record mk_workload_record;
+
+/* Returns the path of the trace or profile that is replayed, as the file has it, or NULL: operations are drawn. */
+static inline const char *mk_workload_replayed(const struct mk_workload *workload) {
+    return workload->trace ? workload->trace : workload->profile;
+}
 
 /* Reads and checks a workload file (path "-" = standard input). Returns 0, or -1 after having
  * written every error to stderr as file:line:col: error: ... . The caller frees *out with

@@ -197,6 +197,10 @@ static void check_keys(struct check *c) {
     check_key_numbers(c, node, &c->w->keys);
 }
 
+static void check_drain(struct check *c) {
+    check_meaning(c, "drain", MK_OPERAND_BLOCK);
+}
+
 static void check_blocks(struct check *c) {
     const struct mk_workload_blocks *blocks = &c->w->blocks;
     uint32_t node = of_section(c, "blocks"), min = mk_json_get(c->doc, node, "min_bytes"),
@@ -395,44 +399,74 @@ static void check_filled_in(struct check *c) {
 /* Returns whether the kind has an operation that traces can hold. */
 static bool is_recorded(const struct mk_kind *kind) {
     for (unsigned code = MK_OPTRACE_FIRST_OP; code < MK_RECORD_OPS; code++) {
-        if (mk_kind_op(kind, mk_optrace_ops[code].name)) return !mk_kind_has_blocks(kind);
+        if (mk_kind_op(kind, mk_optrace_ops[code].name)) return true;
     }
-    return false;
+    return mk_kind_has_blocks(kind);
 }
 
 /* Complains about a key, or one of a section, that says what the trace says already. */
 static void excluded(struct check *c, const char *section, const char *key, bool said, const char *remedy) {
     uint32_t node = of_section(c, section), inner = key ? mk_json_get(c->doc, node, key) : node;
     if (!said) return;
-    WRONG(c, inner == MK_JSON_NONE ? node : inner, "\"%s%s%s\" and \"trace\" exclude each other: %s", section, key ? "." : "",
-          key ? key : "", remedy);
+    WRONG(c, inner == MK_JSON_NONE ? node : inner, "\"%s%s%s\" and \"%s\" exclude each other: %s", section,
+          key ? "." : "", key ? key : "", c->w->trace ? "trace" : "profile", remedy);
 }
 
-static void check_trace(struct check *c) {
+/* What says the same as a trace, or one that is made of a profile, or contradicts it. */
+static void check_traced(struct check *c, const struct mk_workload *preset) {
     static const char of_trace[] = "the trace says which operations, on which keys; leave it out";
     static const char before[] = "what a trace finds at its beginning is there beforehand, and nothing else; leave it out";
     const struct mk_workload *w = c->w;
-    struct mk_workload preset;
-    if (!w->trace) return;
-    if (!w->trace[0]) WRONG(c, c->section, "\"trace\" is empty: give the path of a trace, relative to this file");
-    if (c->kind && !is_recorded(c->kind)) {
-        WRONG(c, c->section, "\"trace\" means nothing for kind %s: traces are of maps, lists, queues and stacks", c->kind->name);
+    if (w->trace && !w->trace[0])
+        WRONG(c, c->section, "\"trace\" is empty: give the path of a trace, relative to this file");
+    if (w->trace && c->kind && !is_recorded(c->kind)) {
+        WRONG(c, c->section, "\"trace\" means nothing for kind %s: traces are of allocations, maps, lists, queues and stacks",
+              c->kind->name);
         return;
     }
-    mk_record_preset(&mk_workload_record, &preset);
     excluded(c, "ops", NULL, w->ops_n != 0, of_trace);
     excluded(c, "groups", NULL, w->groups_n != 0, of_trace);
     excluded(c, "phases", NULL, w->phases_n != 0, of_trace);
-    excluded(c, "run_len", NULL, w->run_len != preset.run_len, of_trace);
-    excluded(c, "keys", "count", w->keys.count != preset.keys.count, of_trace);
-    excluded(c, "keys", "offset", w->keys.offset != preset.keys.offset, of_trace);
-    excluded(c, "keys", "distribution", w->keys.distribution != preset.keys.distribution, of_trace);
+    excluded(c, "run_len", NULL, w->run_len != preset->run_len, of_trace);
+    excluded(c, "keys", "count", w->keys.count != preset->keys.count, of_trace);
+    excluded(c, "keys", "offset", w->keys.offset != preset->keys.offset, of_trace);
+    excluded(c, "keys", "distribution", w->keys.distribution != preset->keys.distribution, of_trace);
     excluded(c, "prefill", "frac", w->prefill.frac < 1, before);
     excluded(c, "prefill", "age_ops", w->prefill.age_ops != MK_AGE_TWICE, before);
     excluded(c, "instance", NULL, w->instance != MK_INSTANCE_SHARED, "what was recorded was shared");
-    excluded(c, "round_ms", NULL, w->round_ms != preset.round_ms,
+    excluded(c, "round_ms", NULL, w->round_ms != preset->round_ms,
              "a round is one pass over the trace; \"ops_count\" ends it earlier");
+    if (!c->kind || !mk_kind_has_blocks(c->kind)) return;
+    const struct mk_record *blocks = mk_record_field(&mk_workload_record, "blocks")->record;
+    const struct mk_record *drain = mk_record_field(&mk_workload_record, "drain")->record;
+    excluded(c, "drain", NULL, !mk_record_equal(drain, &preset->drain, &w->drain),
+             "what a replay leaves is freed behind the clock, and nobody looks what goes back; leave it out");
+    excluded(c, "blocks", NULL, !mk_record_equal(blocks, &preset->blocks, &w->blocks),
+             "the trace says how many blocks of which sizes; leave it out");
+    excluded(c, "rate_ops", NULL, w->rate_ops > 0, "a replay of allocations goes as fast as it can; leave it out");
+}
+
+static void check_trace(struct check *c) {
+    const struct mk_workload *w = c->w;
+    struct mk_workload preset;
+    mk_record_preset(&mk_workload_record, &preset);
+    if (w->touch != preset.touch && (!mk_workload_replayed(w) || !c->kind || !mk_kind_has_blocks(c->kind))) {
+        WRONG(c, of_section(c, "touch"), "\"touch\" is for a \"trace\" or \"profile\" of allocations (kind alloc)");
+    }
+    if (mk_workload_replayed(w)) check_traced(c, &preset);
     mk_record_free(&mk_workload_record, &preset);
+}
+
+static void check_profile(struct check *c) {
+    const struct mk_workload *w = c->w;
+    if (w->events && !w->profile) WRONG(c, of_section(c, "events"), "\"events\" is for a \"profile\"");
+    if (!w->profile) return;
+    if (!w->profile[0])
+        WRONG(c, c->section, "\"profile\" is empty: give the path of a profile, relative to this file");
+    if (w->trace) WRONG(c, c->section, "\"profile\" and \"trace\" exclude each other: give one of them");
+    if (c->kind && !mk_kind_has_blocks(c->kind)) {
+        WRONG(c, c->section, "\"profile\" means nothing for kind %s: profiles are of allocations", c->kind->name);
+    }
 }
 
 /* ---- all of it ---------------------------------------------------------------------------- */
@@ -446,8 +480,9 @@ static const struct {
     {"schema", check_schema, false},   {"kind", check_kind, false},       {"impls", check_impls, true},
     {"compose", check_compose, true},  {"threads", check_threads, false}, {"pin", check_pin, false},
     {"memory", check_memory, false},   {"keys", check_keys, true},        {"blocks", check_blocks, false},
+    {"drain", check_drain, false},
     {"ops", check_ops, true},          {"groups", check_groups, true},    {"phases", check_phases, true},
-    {"trace", check_trace, false},
+    {"trace", check_trace, false},     {"profile", check_profile, false},
     {"counters", check_counters, true}, {"value_bytes", check_value_bytes, false},
 };
 

@@ -65,8 +65,13 @@ enum mk_alloc_op {
     MK_ALLOC_TAKE,   /* a block that another thread gave, into the slot */
     MK_ALLOC_RESET,  /* all blocks of slots below `slot`: bulk free where offered, else one by one */
     MK_ALLOC_MARK,   /* opens scope number `bytes` of the thread, whose blocks come into slots from `slot` on */
-    MK_ALLOC_REWIND  /* closes a scope (MK_SCOPE_END): its blocks at once where offered, else one by one */
+    MK_ALLOC_REWIND, /* closes a scope (MK_SCOPE_END): its blocks at once where offered, else one by one */
+    MK_ALLOC_WRITE,  /* into the slot's block, as its user would; the allocator has no part in it */
+    MK_ALLOC_OBJECT  /* as ALLOC, and constructed, unless the allocator has done so; constructed it is freed */
 };
+
+/* No operation: where the loop is that carries a replay out (replay.h). */
+#define MK_ALLOC_REPLAY (MK_OPS_MAX - 1)
 
 /* A place in the course of allocations that an allocator can be taken back to. */
 struct mk_mark {
@@ -104,6 +109,7 @@ struct mk_blocks {
     uint32_t slots;
     struct mk_ring *give, *take;
     struct mk_mark mark[MK_SCOPES];
+    struct mk_replay *replay; /* NULL unless a trace is replayed */
 };
 
 /* Returns whether the block went in; false once the ring is closed. Waits while it is full. */
@@ -211,6 +217,11 @@ static const struct mk_op_desc mk_alloc_ops[] = {
      "allocate into the next slot; when all are full, drop them all at once (bulk free)"},
     {"frame", MK_ALLOC_ALLOC, MK_ALLOC_REWIND, MK_OPERAND_BLOCK, MK_EFFECT_NONE, 1,
      "allocate into the next slot, in scopes that open and close inside of each other and drop what they hold"},
+    {"trade", MK_ALLOC_GIVE, MK_ALLOC_TAKE, MK_OPERAND_BLOCK, MK_EFFECT_NONE, 1,
+     "hand the block the pattern names to the next thread, and put in its place one that was handed over, if any"},
+    {"write", MK_ALLOC_WRITE, MK_NO_CODE, MK_OPERAND_BLOCK, MK_EFFECT_NONE, 1, "write to a live block"},
+    {"object", MK_ALLOC_FREE, MK_ALLOC_OBJECT, MK_OPERAND_BLOCK, MK_EFFECT_NONE, 1,
+     "as pair, with a constructed object; constructed each time, or once where the allocator does that"},
     {NULL, 0, MK_NO_CODE, MK_OPERAND_NONE, MK_EFFECT_NONE, 0, NULL}};
 
 static const struct mk_kind mk_kind_alloc __attribute__((unused)) = {"alloc", "memory allocators", mk_alloc_ops,
@@ -226,6 +237,48 @@ MK_INLINE void mk_block_touch(void *at, uint64_t tag) {
 
 MK_INLINE uint64_t mk_block_read(const void *at) {
     return *(const volatile unsigned char *)at;
+}
+
+/* A constructed object: each word holds its own address, as the heads of empty lists do, and bytes that are left
+ * over hold one value. */
+#define MK_OBJECT_REST 0xc5
+
+MK_INLINE void mk_object_construct(void *at, size_t bytes) {
+    unsigned char *to = (unsigned char *)at;
+    size_t i = 0;
+    for (; i + sizeof(uintptr_t) <= bytes; i += sizeof(uintptr_t)) {
+        uintptr_t word = (uintptr_t)at + i;
+        memcpy(to + i, &word, sizeof word);
+    }
+    for (; i < bytes; i++) to[i] = MK_OBJECT_REST;
+}
+
+/* Returns the first byte that is not as it was constructed, or SIZE_MAX. */
+MK_INLINE size_t mk_object_differs(const void *at, size_t bytes) {
+    const unsigned char *from = (const unsigned char *)at;
+    size_t words = bytes / sizeof(uintptr_t) * sizeof(uintptr_t);
+    for (size_t i = 0; i < bytes; i++) {
+        uintptr_t word = (uintptr_t)at + i / sizeof word * sizeof word;
+        unsigned char byte[sizeof word];
+        memcpy(byte, &word, sizeof word);
+        if (from[i] != (i < words ? byte[i % sizeof word] : MK_OBJECT_REST)) return i;
+    }
+    return SIZE_MAX;
+}
+
+/* Returns whether the object was constructed, by its first word. Writes to it and puts it back, as its user does. */
+MK_INLINE bool mk_object_use(void *at, size_t bytes, uint64_t tag) {
+    uintptr_t word = (uintptr_t)at;
+    if (bytes < sizeof word) {
+        bool whole = mk_block_read(at) == MK_OBJECT_REST;
+        mk_block_touch(at, tag);
+        mk_block_touch(at, MK_OBJECT_REST);
+        return whole;
+    }
+    memcpy(&word, at, sizeof word);
+    mk_block_touch(at, tag);
+    memcpy(at, &word, sizeof word);
+    return word == (uintptr_t)at;
 }
 
 /* Natural alignment of a block: what malloc guarantees, or less for smaller blocks. */
@@ -320,6 +373,8 @@ MK_INLINE void mk_alloc_batch(const struct mk_alloc_def *def, struct mk_alloc *a
             /* who gives as well must not wait: all might wait for each other */
             if (blocks->take && mk_ring_get(blocks->take, slot, !blocks->give)) {
                 tally->hits[MK_ALLOC_TAKE]++;
+                /* the blocks of a floor overlap, and this one may be kept: who made it may be writing there */
+                if (def->caps & MK_FLOOR) slot->at = def->alloc(alloc, me, slot->bytes, mk_block_align(slot->bytes));
             } else {
                 slot->at = NULL;
             }
@@ -354,6 +409,23 @@ MK_INLINE void mk_alloc_batch(const struct mk_alloc_def *def, struct mk_alloc *a
             if (def->rewind) def->rewind(alloc, me, blocks->mark[bytes % MK_SCOPES]);
             tally->hits[MK_ALLOC_REWIND]++;
             break;
+        case MK_ALLOC_WRITE:
+            if (MK_UNLIKELY(!slot->at)) break;
+            mk_block_touch(slot->at, mk_block_read(slot->at) + 1);
+            tally->hits[MK_ALLOC_WRITE]++;
+            break;
+        case MK_ALLOC_OBJECT: {
+            void *at = def->alloc(alloc, me, bytes, mk_block_align(bytes));
+            slot->at = at;
+            slot->bytes = bytes;
+            failed += !at;
+            if (MK_UNLIKELY(!at)) break;
+            /* the floor is that of allocators that construct once */
+            if (!(def->caps & (MK_CONSTRUCTS | MK_FLOOR))) mk_object_construct(at, bytes);
+            failed += !mk_object_use(at, bytes, word) && !(def->caps & MK_FLOOR);
+            tally->hits[MK_ALLOC_OBJECT]++;
+            break;
+        }
         default: break;
         }
     }
@@ -362,6 +434,8 @@ MK_INLINE void mk_alloc_batch(const struct mk_alloc_def *def, struct mk_alloc *a
     tally->failed += failed;
     tally->sum += sum;
 }
+
+#include "replay.h"
 
 /* ---- the doors ---------------------------------------------------------------------------- */
 
@@ -415,6 +489,11 @@ MK_DOOR void mk_alloc_batch_any(void *self, struct mk_thread *me, const uint64_t
     mk_alloc_batch(&mk_alloc_here, (struct mk_alloc *)self, me, stream, n, tally);
 }
 
+MK_DOOR void mk_alloc_batch_replay(void *self, struct mk_thread *me, const uint64_t *stream, size_t n,
+                                   struct mk_tally *tally) {
+    mk_alloc_replay_batch(&mk_alloc_here, (struct mk_alloc *)self, me, stream, n, tally);
+}
+
 /* The checked door: the slot's block, and status of free as the allocator gave it. An alignment
  * that an alloc was given has to be given to the free and the resizes of its block, too. */
 MK_DOOR void mk_alloc_step(void *self, struct mk_thread *me, const struct mk_op *op, struct mk_result *result) {
@@ -430,8 +509,12 @@ MK_DOOR void mk_alloc_step(void *self, struct mk_thread *me, const struct mk_op 
     switch (op->code) {
     case MK_ALLOC_ALLOC:
     case MK_ALLOC_ZALLOC:
-        at = op->code == MK_ALLOC_ALLOC ? mk_alloc_here.alloc(alloc, me, op->value, align)
-                                        : mk_alloc_zeroed(&mk_alloc_here, alloc, me, op->value, align);
+    case MK_ALLOC_OBJECT:
+        at = op->code == MK_ALLOC_ZALLOC ? mk_alloc_zeroed(&mk_alloc_here, alloc, me, op->value, align)
+                                         : mk_alloc_here.alloc(alloc, me, op->value, align);
+        if (at && op->code == MK_ALLOC_OBJECT && !(mk_alloc_here.caps & MK_CONSTRUCTS)) {
+            mk_object_construct(at, op->value);
+        }
         slot->at = at;
         slot->bytes = op->value;
         result->value = (uint64_t)(uintptr_t)at;
@@ -510,9 +593,10 @@ MK_DOOR void mk_alloc_describe(struct mk_impl *impl) {
     impl->summary = mk_alloc_here.summary;
     impl->caps = mk_alloc_here.caps | (mk_alloc_here.rewind ? MK_REWINDS : 0);
     impl->params = mk_alloc_here.params;
-    impl->offers = (mk_alloc_here.alloc ? 1u << MK_ALLOC_ALLOC | 1u << MK_ALLOC_ZALLOC : 0) |
+    impl->offers = (mk_alloc_here.alloc ? 1u << MK_ALLOC_ALLOC | 1u << MK_ALLOC_ZALLOC | 1u << MK_ALLOC_WRITE : 0) |
                    (mk_alloc_here.free ? 1u << MK_ALLOC_FREE | 1u << MK_ALLOC_RESET : 0) | 1u << MK_ALLOC_TAKE |
                    (mk_alloc_here.free ? 1u << MK_ALLOC_MARK | 1u << MK_ALLOC_REWIND : 0) |
+                   (mk_alloc_here.alloc ? 1u << MK_ALLOC_OBJECT : 0) |
                    (mk_alloc_here.caps & MK_FIXED_SIZE ? 0 : 1u << MK_ALLOC_RESIZE) |
                    (mk_alloc_here.caps & MK_CROSS_FREE ? 1u << MK_ALLOC_GIVE : 0);
     impl->must_offer = 1u << MK_ALLOC_ALLOC | 1u << MK_ALLOC_FREE;
@@ -526,6 +610,7 @@ MK_DOOR void mk_alloc_describe(struct mk_impl *impl) {
     impl->count = mk_alloc_here.count ? mk_alloc_count : NULL;
     impl->stats = mk_alloc_here.stats ? mk_alloc_stats : NULL;
     impl->batch = mk_alloc_batch_any;
+    impl->batch_of[MK_ALLOC_REPLAY] = mk_alloc_batch_replay;
     impl->step = mk_alloc_step;
     impl->as_mem = mk_alloc_as_mem;
     impl->footprint = mk_alloc_here.footprint ? mk_alloc_footprint : NULL;

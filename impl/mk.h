@@ -36,7 +36,7 @@ MK_EXTERN_C int memcmp(const void *left, const void *right, size_t bytes);
 #endif
 
 /* Raised whenever a struct of the contract headers changes; a plug-in built against another is refused. */
-#define MK_ABI 6u
+#define MK_ABI 7u
 
 /* Unit of coherence. Two of them where the adjacent-line prefetcher couples neighbours. */
 #define MK_CACHE_LINE 64
@@ -130,7 +130,8 @@ enum mk_cap {
     /* alloc: notices writes before and behind a block, and into a freed one; its stats say how many it met:
      * "damaged", "written_after_free", and "refused" frees */
     MK_GUARDS = 1 << 17,
-    MK_REWINDS = 1 << 18      /* alloc: takes back at once what was allocated since a mark */
+    MK_REWINDS = 1 << 18,     /* alloc: takes back at once what was allocated since a mark */
+    MK_CONSTRUCTS = 1 << 19   /* alloc: hands out blocks as cfg->construct has left them, once */
 };
 
 /* ---- parameters --------------------------------------------------------------------------- */
@@ -268,6 +269,11 @@ struct mk_config {
     uint32_t value_bytes;   /* map: of mk_value */
     size_t object_bytes;    /* alloc, MK_FIXED_SIZE: size of every block */
     size_t object_align;    /* ... and its alignment */
+    /* alloc, MK_CONSTRUCTS: brings a block into the state in which it is handed out and given back. NULL: none.
+     * Called once for a block, before it is first handed out, by whichever thread needs it; again when nobody knows
+     * its state any more, as after reset. Changes the block alone, so nothing has to be destructed, and calls no
+     * allocator. */
+    void (*construct)(void *block, size_t bytes);
 };
 
 /* ---- operations --------------------------------------------------------------------------- */

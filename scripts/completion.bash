@@ -24,7 +24,7 @@ _memkit_bench() {
         elif [[ $command == orders ]]; then
             words=$("$tool" list impls 2>/dev/null | grep -oE '^[a-z]+/[a-z0-9_]+')
         elif [[ $command == trace ]] && ((COMP_CWORD == 2)); then
-            words='info verify import export'
+            words='info verify import export profile generate'
         elif [[ $command == list ]]; then
             words='kinds impls counters topology distributions oracles pressures scenarios'
         fi

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Draws what result files hold: throughput by threads or by what was swept, latency percentiles, bytes per
-element, also over the number of entries, memory against speed, what waits to be freed beside a reader that
-stands still, and a table of implementations by workloads. Reads result files (memkit.result/1) and nothing else;
+element, also over the number of entries, memory against speed, what is resident of an allocator beside what is
+live, what waits to be freed beside a reader that stands still, and a table of implementations by workloads. Reads result files (memkit.result/1) and nothing else;
 fields it does not know are passed over.
 
     plot.py RESULT.json... [-o FOLDER]
@@ -19,11 +19,12 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from plot_garbage import draw_garbage
 from plot_heat import draw_heat
 from plot_memory import draw_memory, draw_scatter, draw_sizes
+from plot_resident import draw_resident
 from plot_result import BYTES, Result, Trouble
 from plot_speed import draw_latency, draw_sweep, draw_throughput
 
 CHARTS = {"throughput": draw_throughput, "sweep": draw_sweep, "latency": draw_latency, "memory": draw_memory,
-          "memory-speed": draw_scatter, "memory-size": draw_sizes, "garbage": draw_garbage}
+          "memory-speed": draw_scatter, "memory-size": draw_sizes, "resident": draw_resident, "garbage": draw_garbage}
 
 
 def save(figure, path):

@@ -120,6 +120,23 @@ def entries(cell):
     return median(values) if values else None
 
 
+COURSE_LISTS = {"ops": "course_ops", "live": "course_live_bytes", "rss": "course_rss_bytes",
+                "drain_at": "drain_at_ns", "drain_rss": "drain_rss_bytes"}
+
+
+def course(cell):
+    """What an allocator made of memory, by the first worker; None where that is not known."""
+    for sample in cell.get("memory", []):
+        seen = {name: [value + 0 for value in sample.get(key, [])] for name, key in COURSE_LISTS.items()}
+        if not seen["ops"] or not seen["drain_at"]:
+            continue
+        if {len(seen[name]) for name in ("live", "rss")} != {len(seen["ops"])} or len(seen["drain_at"]) != len(seen["drain_rss"]):
+            raise ValueError("the lists of a course are not of one length")
+        live, rss = sample.get("peak_live_bytes"), sample.get("peak_rss_bytes")
+        return dict(seen, kept=sample.get("drain_live_bytes"), peak_rss_over_live=rss / live if live and rss is not None else None)
+    return None
+
+
 GARBAGE_LISTS = ("at_ns", "nodes", "bytes", "stall_begin_ns", "stall_end_ns")
 
 
@@ -170,6 +187,7 @@ class Row:
         self.fill = bytes_per_element(cell, "fill", sort)
         self.churn = bytes_per_element(cell, "churn", sort)
         self.garbage = garbage_rounds(cell, phase)
+        self.course = course(cell)
 
     @property
     def hollow(self):

@@ -136,7 +136,8 @@ def draw_sweep(result):
 def sweep_axis(axes, key, values, numeric):
     axes.set_xlabel(key, fontsize=9)
     if not numeric:
-        axes.set_xticks(range(len(values)), values)
+        short = [value.rsplit("/", 1)[-1] for value in values]  # of paths, where that tells them apart
+        axes.set_xticks(range(len(values)), short if len(set(short)) == len(values) else values)
         return
     numbers = sorted(number(value) for value in values)
     if numbers[0] > 0 and numbers[-1] >= 10 * numbers[0]:

@@ -10,7 +10,8 @@ bench=$BUILD/memkit-bench
 check 'make install' make install PREFIX="$to"
 for file in bin/memkit-bench include/memkit/mk.h include/memkit/map.h include/memkit/hash/fold.c \
     share/man/man1/memkit-bench.1 share/bash-completion/completions/memkit-bench \
-    include/memkit/record.h lib/libmemkit.so lib/libmemkit-trace.so share/memkit-bench/workloads/traces/lru.optrace share/memkit-bench/workloads/quickstart.json share/memkit-bench/scripts/plot.py lib/pkgconfig/memkit.pc; do
+    include/memkit/record.h lib/libmemkit.so lib/libmemkit-trace.so share/memkit-bench/workloads/traces/lru.optrace share/memkit-bench/workloads/traces/redis.trace \
+    share/memkit-bench/workloads/quickstart.json share/memkit-bench/scripts/plot.py lib/pkgconfig/memkit.pc; do
     check "installed: $file" test -s "$to/$file"
 done
 runs() {

@@ -12,7 +12,7 @@
 
 /* Places in mk_map_ops and mk_alloc_ops. */
 enum { GET, PUT, INSERT, REMOVE, CONTAINS, INSERT_IF_ABSENT, UPDATE, READ_MODIFY_WRITE };
-enum { PAIR, ZEROED_PAIR, RESIZE, GIVE, TAKE, BUILD, FRAME };
+enum { PAIR, ZEROED_PAIR, RESIZE, GIVE, TAKE, BUILD, FRAME, TRADE, WRITE, OBJECT };
 
 static struct mk_script map_script(double get, double put, double insert, double remove) {
     struct mk_script script = {.ops = mk_map_ops, .run_len = 1, .keys = {.count = 1000}};
@@ -258,12 +258,13 @@ static void run_words(struct slots *slots, const uint64_t *words, size_t n) {
         }
         CHECK(slot < slots->slots);
         if (slot >= slots->slots) return;
-        bool fills = code == MK_ALLOC_ALLOC || code == MK_ALLOC_ZALLOC || code == MK_ALLOC_TAKE;
+        bool fills = code == MK_ALLOC_ALLOC || code == MK_ALLOC_ZALLOC || code == MK_ALLOC_OBJECT ||
+                     code == MK_ALLOC_TAKE;
         CHECK(slots->full[slot] == !fills);
-        if (code != MK_ALLOC_TAKE && code != MK_ALLOC_FREE && code != MK_ALLOC_GIVE) {
+        if (code != MK_ALLOC_TAKE && code != MK_ALLOC_FREE && code != MK_ALLOC_GIVE && code != MK_ALLOC_WRITE) {
             CHECK(MK_BYTES(words[i]) >= 16 && MK_BYTES(words[i]) <= 64);
         }
-        if (code == MK_ALLOC_RESIZE) continue;
+        if (code == MK_ALLOC_RESIZE || code == MK_ALLOC_WRITE) continue;
         slots->full[slot] = fills;
         slots->held += fills ? 1 : (uint64_t)-1;
     }
@@ -282,11 +283,17 @@ static struct slots prefilled_slots(const struct mk_ops *ops, enum mk_prefill_or
 TEST(blocks_are_freed_when_full_and_filled_when_empty) {
     enum { N = 20000 };
     struct mk_script all = alloc_script(PAIR, MK_BLOCKS_RANDOM, 50);
+    struct mk_script handed = alloc_script(TRADE, MK_BLOCKS_RANDOM, 50);
     for (unsigned op = PAIR; op <= TAKE; op++) all.share[op] = 0.2;
+    for (unsigned op = TRADE; op <= WRITE; op++) handed.share[op] = 0.25;
+    handed.share[GIVE] = handed.share[TAKE] = 0.25;
+    handed.blocks.batch = 7;
     struct mk_script scripts[] = {all,
+                                  handed,
                                   alloc_script(PAIR, MK_BLOCKS_LIFO, 10),
                                   alloc_script(PAIR, MK_BLOCKS_FIFO, 1),
                                   alloc_script(PAIR, MK_BLOCKS_SHUFFLED, 33),
+                                  alloc_script(OBJECT, MK_BLOCKS_SHUFFLED, 33),
                                   alloc_script(BUILD, MK_BLOCKS_FIFO, 100),
                                   alloc_script(FRAME, MK_BLOCKS_FIFO, 100),
                                   alloc_script(FRAME, MK_BLOCKS_FIFO, 2),
@@ -311,6 +318,41 @@ TEST(blocks_are_freed_when_full_and_filled_when_empty) {
         free(words);
         free(slots.full);
     }
+}
+
+TEST(objects_are_constructed_from_the_start) {
+    for (unsigned op = PAIR; op <= OBJECT; op += OBJECT) {
+        struct mk_script script = alloc_script(op, MK_BLOCKS_FIFO, 5);
+        struct mk_ops ops = make_ops(&script);
+        uint64_t words[5];
+        CHECK_EQ(mk_prefill_blocks_count(&ops), 5);
+        mk_prefill_blocks(&ops, MK_PREFILL_SORTED, 9, words);
+        for (unsigned i = 0; i < 5; i++) CHECK_EQ(MK_CODE(words[i]), op == OBJECT ? MK_ALLOC_OBJECT : MK_ALLOC_ALLOC);
+    }
+}
+
+TEST(batches_are_allocated_whole_and_then_handed_over) {
+    enum { BATCH = 3, LIVE = 10, N = 4 * BATCH };
+    for (unsigned op = GIVE; op <= TAKE; op++) {
+        struct mk_script script = alloc_script(op, MK_BLOCKS_FIFO, LIVE);
+        script.blocks.batch = BATCH;
+        struct mk_ops ops = make_ops(&script);
+        uint64_t *words = make_stream(&ops, 1, 0, 1, N);
+        CHECK_EQ(mk_ops_slots(&ops), LIVE + 2 * BATCH);
+        for (unsigned i = 0; i < N; i++) {
+            bool first = i % (2 * BATCH) < BATCH;
+            CHECK_EQ(MK_SLOT(words[i]), LIVE + (op == TAKE ? BATCH : 0) + i % BATCH);
+            CHECK_EQ(MK_CODE(words[i]), op == GIVE ? (first ? MK_ALLOC_ALLOC : MK_ALLOC_GIVE)
+                                                   : (first ? MK_ALLOC_TAKE : MK_ALLOC_FREE));
+        }
+        free(words);
+    }
+    struct mk_script script = alloc_script(GIVE, MK_BLOCKS_FIFO, LIVE);
+    struct mk_ops ops;
+    struct mk_err err;
+    script.blocks.batch = MK_BATCH_MAX + 1;
+    CHECK_EQ(mk_ops_init(&ops, &script, 1, &err), -1);
+    CHECK(strstr(err.text, "batches of 65537 blocks") != NULL);
 }
 
 TEST(patterns_name_the_block_they_promise) {

@@ -213,6 +213,11 @@ TEST(what_is_named_exactly_and_unable_stops_the_plan) {
                        "  \"name\": \"t\", \"threads\": [1], \"blocks\": { \"live\": 10 }, \"ops\": { \"pair\": 1 } }";
     CHECK_EQ(plan_of(text, topo, &options, &plan, &err), -1);
     CHECK(strstr(err.text, "alloc/arena") && strstr(err.text, "all at once"));
+    text = "{ \"schema\": \"memkit.workload/1\", \"kind\": \"alloc\", \"impls\": [\"alloc/slab\"],\n"
+           "  \"name\": \"t\", \"threads\": [1], \"ops\": { \"object\": 0.5, \"pair\": 0.5 },\n"
+           "  \"blocks\": { \"live\": 10, \"min_bytes\": 64, \"max_bytes\": 64 } }";
+    CHECK_EQ(plan_of(text, topo, &options, &plan, &err), -1);
+    CHECK(strstr(err.text, "alloc/slab") && strstr(err.text, "constructs blocks once"));
     mk_topo_free(topo);
 }
 

@@ -24,8 +24,8 @@ def load(path, name):
 
 
 plot = load(PLOT, "plot")  # and its folder is where the others are found
-plot_frame, plot_garbage, plot_heat, plot_memory, plot_result, plot_speed = (
-    importlib.import_module("plot_" + name) for name in ("frame", "garbage", "heat", "memory", "result", "speed"))
+plot_frame, plot_garbage, plot_heat, plot_memory, plot_resident, plot_result, plot_speed = (
+    importlib.import_module("plot_" + name) for name in ("frame", "garbage", "heat", "memory", "resident", "result", "speed"))
 data = load(os.path.join(TESTS, "data", "make_results.py"), "make_results")
 HAVE_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 needs_matplotlib = unittest.skipUnless(HAVE_MATPLOTLIB, "matplotlib is not installed")
@@ -323,6 +323,26 @@ class Readable(Folder):
     def test_a_sweep(self):
         # no table: where operations come on schedule, throughput is the schedule's
         self.check_all(data.make_sweep(), ["sweep", "latency", "memory", "memory-speed"])
+
+    def test_a_course(self):
+        wanted = ["throughput", "latency", "memory", "memory-speed", "resident"]
+        self.check_all(data.make_course(), wanted)
+        self.check_all(data.make_course([name.replace("map/", "alloc/") for name in data.MANY], kept=400_000), wanted)
+        figure = plot_resident.draw_resident(plot_result.Result(self.write(data.make_course())))
+        left, right = figure.axes[:2]
+        rss = [line.get_ydata()[-1] for line in left.lines]
+        self.assertEqual(rss, [8_900_000, 10_500_000, 12_100_000])
+        self.assertEqual([list(line.get_ydata()) for line in right.lines],
+                         [[890_000] * 3, [10_500_000, 1_050_000, 1_050_000], [12_100_000] * 3])
+        self.assertEqual([text.get_text() for text in right.get_legend().get_texts()],
+                         ["alloc/gamma: 1.51", "alloc/beta[size=4]: 1.31", "alloc/alpha: 1.11"])
+        self.assertIsNone(plot_resident.draw_resident(plot_result.Result(self.write(data.make_three()))))
+
+    def test_a_course_that_is_not_whole(self):
+        made = data.make_course()
+        del made["cells"][0]["memory"][0]["course_rss_bytes"][7]
+        with self.assertRaises(plot_result.Trouble):
+            plot_result.Result(self.write(made))
 
     def test_stalled(self):
         self.check_all(data.make_stalled(), ["throughput", "garbage"])

@@ -134,15 +134,22 @@ TEST(figure_latency_is_a_percentile_a_process) {
          .bin_count = counts, .bin_count_n = 2},
     };
     struct mk_figure figure;
-    mk_figure_of_latency(&figure, samples, 3, 0, "service", 50);
+    const struct mk_figure_of service = {0, "service", NULL}, allocs = {0, "service", (const char *const[]){"alloc", NULL}};
+    mk_figure_of_latency(&figure, samples, 3, &service, 50);
     CHECK(figure.n == 2 && near(figure.value[0], 100) && near(figure.value[1], 120));
     mk_figure_free(&figure);
-    mk_figure_of_latency(&figure, samples, 3, 0, "service", 100);
+    mk_figure_of_latency(&figure, samples, 3, &service, 100);
     CHECK(near(figure.value[0], 5001) && near(figure.value[1], 7001));
     mk_figure_free(&figure);
     samples[2].time = samples[0].time; /* a second operation of process 1: added up */
-    mk_figure_of_latency(&figure, samples, 3, 0, "service", 49);
+    mk_figure_of_latency(&figure, samples, 3, &service, 49);
     CHECK(figure.n == 2 && near(figure.value[1], 100));
+    mk_figure_free(&figure);
+    samples[0].op = samples[1].op = (char *)"free";
+    samples[2].op = (char *)"alloc"; /* of one operation alone */
+    samples[2].max_ns = 5001;
+    mk_figure_of_latency(&figure, samples, 3, &allocs, 49);
+    CHECK(figure.n == 1 && figure.process[0] == 1 && near(figure.value[0], 100));
     mk_figure_free(&figure);
 }
 

@@ -152,6 +152,7 @@ static int create(struct mk_subject *subject, const struct mk_subject_config *co
     cfg.value_bytes = subject->impl->value_bytes;
     cfg.object_bytes = config->object_bytes;
     cfg.object_align = config->object_align;
+    cfg.construct = config->construct;
     return subject->impl->create(&subject->self, &subject->door.mem, &cfg, err);
 }
 

@@ -109,6 +109,7 @@ struct mk_subject_config {
     uint64_t capacity;
     uint32_t threads_max;              /* 0 = 1 */
     size_t object_bytes, object_align; /* fixed-size allocators */
+    void (*construct)(void *block, size_t bytes);
     uint32_t slots;                    /* allocators: blocks that a thread can hold */
     bool watched;                      /* for cases of one OS thread */
     uint64_t refuse_from, refuse_to;   /* 0 = none */

@@ -30,6 +30,7 @@ static void answer_alloc(const struct mk_impl *impl, void *of_slot, const struct
     answer->status = MK_HIT;
     if (op->code == MK_ALLOC_FREE && !state->live) answer->status = MK_REFUSED;
     if (op->code == MK_ALLOC_ALLOC || op->code == MK_ALLOC_ZALLOC) state->live = true;
+    if (op->code == MK_ALLOC_OBJECT) state->live = true;
     if (op->code == MK_ALLOC_FREE || op->code == MK_ALLOC_RESET) state->live = false;
 }
 
@@ -370,10 +371,9 @@ static void close_one(struct mk_subject *subject, struct holder *holder) {
     mk_subject_close(subject);
 }
 
-/* Has `body` work on an allocator of each sort, with so many slots. */
-static void each_object(struct mk_check *check, uint32_t slots,
-                        void (*body)(struct holder *holder, struct mk_rng *rng)) {
-    struct mk_subject_config config = {.slots = slots};
+/* Has `body` work on an allocator of each sort. */
+static void each_configured(struct mk_check *check, struct mk_subject_config config,
+                            void (*body)(struct holder *holder, struct mk_rng *rng)) {
     struct mk_rng rng;
     mk_rng_seed(&rng, check->seed);
     for (size_t i = 0; i < sizeof objects / sizeof *objects && !mk_check_failed(check); i++) {
@@ -384,6 +384,11 @@ static void each_object(struct mk_check *check, uint32_t slots,
         body(&holder, &rng);
         close_one(&subject, &holder);
     }
+}
+
+static void each_object(struct mk_check *check, uint32_t slots,
+                        void (*body)(struct holder *holder, struct mk_rng *rng)) {
+    each_configured(check, (struct mk_subject_config){.slots = slots}, body);
 }
 
 static void random_blocks(struct holder *holder, struct mk_rng *rng) {
@@ -701,6 +706,113 @@ static void run_strays(struct mk_check *check) {
     each_object(check, 50, write_around);
 }
 
+/* ---- constructed state ----------------------------------------------------------------------- */
+
+/* How often a constructor was called. Cases of one thread. */
+static uint64_t constructions;
+
+static void construct_counted(void *at, size_t bytes) {
+    constructions++;
+    mk_object_construct(at, bytes);
+}
+
+/* Whole, as the constructor leaves it; then it is used. */
+static void take_object(struct holder *holder, uint32_t slot) {
+    struct held *held = &holder->held[slot];
+    if (step(holder, MK_ALLOC_OBJECT, slot, holder->object_bytes, holder->object_align) != MK_HIT) return;
+    held->bytes = holder->object_bytes;
+    held->align = holder->object_align;
+    change_live(holder, 1, (int64_t)held->bytes);
+    judge_place(holder, slot);
+    if (mk_check_failed(holder->check)) return;
+    size_t at = mk_object_differs(block_of(holder, slot), held->bytes);
+    if (at != SIZE_MAX) {
+        mk_found(holder->check, "byte %zu of a block of %zu bytes is not as it was constructed", at, held->bytes);
+    }
+    fill(holder, slot);
+}
+
+/* Used until now, and given back as it was constructed. */
+static void drop_object(struct holder *holder, uint32_t slot) {
+    judge_contents(holder, slot, holder->held[slot].bytes, "when it is constructed again");
+    mk_object_construct(block_of(holder, slot), holder->held[slot].bytes);
+    forget_place(holder, slot);
+    if (step(holder, MK_ALLOC_FREE, slot, 0, holder->held[slot].align) != MK_HIT) return;
+    change_live(holder, -1, -(int64_t)holder->held[slot].bytes);
+}
+
+static void turn_objects(struct holder *holder, struct mk_rng *rng, uint64_t ops) {
+    for (; ops && !mk_check_failed(holder->check); ops--) {
+        uint32_t slot = (uint32_t)mk_rng_below(rng, holder->slots);
+        if (holder->held[slot].state.live) {
+            drop_object(holder, slot);
+        } else {
+            take_object(holder, slot);
+        }
+    }
+}
+
+static void drop_objects(struct holder *holder) {
+    for (uint32_t slot = 0; slot < holder->slots && !mk_check_failed(holder->check); slot++) {
+        if (holder->held[slot].state.live) drop_object(holder, slot);
+    }
+}
+
+/* One block, again and again; the first time, others beside it may be constructed as well. */
+static void turn_one(struct holder *holder) {
+    uint64_t before = 0, times = 1000;
+    for (uint64_t i = 0; i < times && !mk_check_failed(holder->check); i++) {
+        take_object(holder, 0);
+        if (!mk_check_failed(holder->check)) drop_object(holder, 0);
+        if (i == 0) before = constructions;
+    }
+    if (constructions - before < times / 2 || mk_check_failed(holder->check)) return;
+    mk_found(holder->check, "constructs %" PRIu64 " times while one block is allocated and freed %" PRIu64 " times",
+             constructions - before, times);
+}
+
+/* A batch uses each object, and says of one that is not constructed that it has failed. */
+static void batch_objects(struct holder *holder, struct mk_rng *rng) {
+    struct mk_tally tally = {{0}, 0, 0};
+    uint64_t words[512], n = sizeof words / sizeof *words, made = 0;
+    for (uint64_t i = 0; i < n; i += 2) {
+        uint32_t slot = (uint32_t)mk_rng_below(rng, holder->slots);
+        words[i] = MK_PACK_BLOCK(MK_ALLOC_FREE, slot, 0);
+        words[i + 1] = MK_PACK_BLOCK(MK_ALLOC_OBJECT, slot, holder->object_bytes);
+        made++;
+    }
+    holder->subject->impl->batch(holder->subject->self, holder->me, words, n, &tally);
+    if (tally.failed || tally.hits[MK_ALLOC_OBJECT] != made) {
+        mk_found(holder->check, "of %" PRIu64 " objects in a batch %" PRIu64 " failed", made, tally.failed);
+    }
+    for (uint32_t slot = 0; slot < holder->slots; slot++) {
+        uint64_t word = MK_PACK_BLOCK(MK_ALLOC_FREE, slot, 0);
+        holder->subject->impl->batch(holder->subject->self, holder->me, &word, 1, &tally);
+    }
+    mk_subject_expect_count(holder->subject, 0);
+}
+
+/* What was live when all were dropped at once is in any state. */
+static void use_objects(struct holder *holder, struct mk_rng *rng) {
+    for (unsigned round = 0; round < 4 && !mk_check_failed(holder->check); round++) {
+        turn_objects(holder, rng, mk_check_ops(holder->check, 1500));
+        drop_objects(holder);
+        if (round & 1) mk_subject_flush(holder->subject, holder->me);
+        turn_one(holder);
+        turn_objects(holder, rng, mk_check_ops(holder->check, 500));
+        if (round >= 2 && holder->subject->impl->reset && !mk_check_failed(holder->check)) reset(holder);
+    }
+    drop_objects(holder);
+    expect_books(holder);
+    /* a batch asks for natural alignments */
+    bool natural = holder->object_align == mk_block_align(holder->object_bytes);
+    if (natural && !mk_check_failed(holder->check)) batch_objects(holder, rng);
+}
+
+static void run_constructed(struct mk_check *check) {
+    each_configured(check, (struct mk_subject_config){.slots = 150, .construct = construct_counted}, use_objects);
+}
+
 /* ---- memory that is refused ------------------------------------------------------------------ */
 
 /* A little of everything. Blocks that could not be had are left out. */
@@ -806,6 +918,10 @@ static void step_word(struct twins *twins, uint64_t word, struct mk_tally *tally
         twin_do(twins, code, slot, MK_BYTES(word));
         done = true; /* where it is not offered, too */
         break;
+    case MK_ALLOC_WRITE:
+        if (was) mk_block_touch(block->at, first + 1);
+        done = was;
+        break;
     default: break;
     }
     tally->hits[code] += done;
@@ -862,7 +978,8 @@ static void script_twins(struct twins *twins, struct mk_rng *rng, struct mk_tall
     struct holder sizes = {.object_bytes = twins->object_bytes};
     while (twins->words < TWIN_WORDS) {
         uint32_t slot = (uint32_t)mk_rng_below(rng, TWIN_SLOTS);
-        unsigned code = (unsigned)mk_rng_below(rng, MK_ALLOC_RESET);
+        unsigned code = (unsigned)mk_rng_below(rng, MK_ALLOC_RESET + 1);
+        if (code == MK_ALLOC_RESET) code = MK_ALLOC_WRITE; /* dropping all comes at the end */
         bool was = twins->step.blocks[0].slot[slot].at != NULL;
         if (code == MK_ALLOC_RESIZE && twins->object_bytes) continue;
         if (was && (code == MK_ALLOC_ALLOC || code == MK_ALLOC_ZALLOC)) continue;
@@ -886,7 +1003,7 @@ static void compare_twins(struct twins *twins, struct mk_rng *rng) {
     struct mk_tally by_step = {{0}, 0, 0}, by_batch = {{0}, 0, 0};
     script_twins(twins, rng, &by_step);
     check->impl->batch(twins->batch.self, &twins->batch.me[0], twins->word, twins->words, &by_batch);
-    for (unsigned code = 0; code <= MK_ALLOC_REWIND; code++) {
+    for (unsigned code = 0; code <= MK_ALLOC_WRITE; code++) {
         if (by_batch.hits[code] == by_step.hits[code]) continue;
         mk_found(check, "%s hits %" PRIu64 " times by batch, %" PRIu64 " times by step", mk_check_op(check, code),
                  by_batch.hits[code], by_step.hits[code]);
@@ -1069,12 +1186,13 @@ static void collect_all(struct mk_subject *subject, struct crowd *crowd, uint32_
 }
 
 /* What was taken from the parent, the most there ever was, in relation to what was live. Fourfold: rounding to size
- * classes doubles at most, and growing by doubling leaves half of it empty. Each thread may keep stocks; and the
- * smallest thing to take from a parent is a slab or chunk. Allocators that only free all at once have to be compared
- * with all that was asked for. */
+ * classes doubles at most, and growing by doubling leaves half of it empty. Each thread may keep stocks, of each of
+ * many classes where blocks are of any size; and the smallest thing to take from a parent is a slab or chunk.
+ * Allocators that only free all at once have to be compared with all that was asked for. */
 static void judge_footprint(struct mk_subject *subject, const struct meter *meter, uint32_t threads) {
     uint64_t live = atomic_load_explicit(&meter->peak, memory_order_relaxed);
-    uint64_t limit = 4 * live + (threads + 1) * (uint64_t)(256 << 10);
+    uint64_t stock = subject->check->caps & MK_FIXED_SIZE ? 256 << 10 : 768 << 10;
+    uint64_t limit = 4 * live + (threads + 1) * stock;
     uint64_t taken = (uint64_t)mk_door_peak_bytes(&subject->door);
     if (taken <= limit || mk_check_failed(subject->check)) return;
     mk_found(subject->check, "took %" PRIu64 " bytes from its parent for %s of %" PRIu64 " bytes, by %u threads",
@@ -1139,7 +1257,7 @@ static void run_births(struct mk_check *check) {
 
 static void run_footprint(struct mk_check *check) {
     /* so many that what is kept comes to more than the stocks that are allowed */
-    uint64_t ops = check->caps & MK_FIXED_SIZE ? 5000 : 60000;
+    uint64_t ops = check->caps & MK_FIXED_SIZE ? 5000 : 120000;
     crowd_of(check, mk_check_ops(check, ops), 1, check->caps & MK_CROSS_FREE, true);
 }
 
@@ -1157,6 +1275,8 @@ static const struct mk_case alloc_cases[] = {
     {"refusals", "double and foreign frees are refused", MK_CHECKS_FREE, MK_FLOOR, NULL, run_refusals},
     {"strays", "bytes written before, behind and after blocks are noticed", MK_CHECKS_FREE | MK_GUARDS, MK_FLOOR,
      NULL, run_strays},
+    {"constructed", "objects are handed out as they were constructed, once", MK_CONSTRUCTS | MK_FIXED_SIZE,
+     MK_FLOOR, NULL, run_constructed},
     {"no_memory", "every single request to the parent refused: nothing changes, nothing leaks", 0, MK_FLOOR, NULL,
      run_no_memory},
     {"batch", "batch and step agree", 0, MK_FLOOR, NULL, run_batch},
@@ -1167,6 +1287,8 @@ static const struct mk_case alloc_cases[] = {
     {"footprint", "memory taken from the parent keeps to what is live", 0, MK_FLOOR, NULL, run_footprint},
     {.name = NULL}};
 
-MK_KIND_MODEL(alloc, .names = {"alloc", "free", "zalloc", "resize", "give", "take", "reset", "mark", "rewind"},
+MK_KIND_MODEL(alloc, .names = {"alloc", "free", "zalloc", "resize", "give", "take", "reset", "mark", "rewind", "write",
+                       "object"},
               .state_bytes = sizeof(struct state), .part = part_of, .answer = answer_alloc, .describe = describe_state,
-              .several = 1u << MK_ALLOC_RESET | 1u << MK_ALLOC_MARK | 1u << MK_ALLOC_REWIND, .cases = alloc_cases);
+              .several = 1u << MK_ALLOC_RESET | 1u << MK_ALLOC_MARK | 1u << MK_ALLOC_REWIND | 1u << MK_ALLOC_WRITE,
+              .cases = alloc_cases);

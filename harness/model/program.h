@@ -23,6 +23,7 @@ struct mk_stage_plan {
     uint32_t slots; /* kind alloc: blocks of each thread */
     uint64_t capacity, seed;
     size_t object_bytes, object_align; /* of fixed-size allocators */
+    void (*construct)(void *block, size_t bytes);
     bool refused_early; /* memory is refused, where it is at all, while the instance is made, too */
 };
 

@@ -111,6 +111,7 @@ static void draw(struct blocks *blocks, const struct mk_impl *impl, uint64_t cap
     blocks->enters_late = bits & bits >> 8 & 0xff;
     blocks->leaves_early = bits >> 16 & bits >> 24 & 0xff;
     blocks->alone_leaves = bits >> 32 & 1;
+    if (caps & MK_CONSTRUCTS && bits >> 33 & 1) plan->construct = mk_object_construct;
 }
 
 /* ---- contents -------------------------------------------------------------------------------- */
@@ -140,6 +141,20 @@ static void expect_contents(uint32_t id, uint32_t slot, size_t bytes, const char
     if (at == SIZE_MAX) return;
     mk_stage_fail(NULL, NULL, "byte %zu of a block of %zu bytes is not what was put there, %s", at, held->bytes,
                   when);
+}
+
+/* Where there are constructed objects, all are: as the constructor leaves them, whoever gives them back. */
+static void expect_constructed(uint32_t id, uint32_t slot) {
+    const struct held *held = &run.held[id][slot];
+    touch(block_of(id, slot), held->bytes, false);
+    size_t at = mk_object_differs(block_of(id, slot)->at, held->bytes);
+    if (at == SIZE_MAX) return;
+    mk_stage_fail(NULL, NULL, "byte %zu of a block of %zu bytes is not as it was constructed", at, held->bytes);
+}
+
+static void construct_again(uint32_t id, uint32_t slot) {
+    touch(block_of(id, slot), run.held[id][slot].bytes, true);
+    mk_object_construct(block_of(id, slot)->at, run.held[id][slot].bytes);
 }
 
 /* A block that has just been given out. */
@@ -181,7 +196,7 @@ static bool was_given(enum mk_status status, size_t bytes) {
 }
 
 static void take(uint32_t id, const struct step *how) {
-    bool zeroed = how->what == TAKE_ZEROED;
+    bool constructed = run.blocks->made.plan.construct != NULL, zeroed = how->what == TAKE_ZEROED && !constructed;
     struct held *held = &run.held[id][how->slot];
     enum mk_status status =
         step(id, zeroed ? MK_ALLOC_ZALLOC : MK_ALLOC_ALLOC, how->slot, how->bytes, how->align);
@@ -189,6 +204,7 @@ static void take(uint32_t id, const struct step *how) {
     *held = (struct held){.live = true, .bytes = how->bytes, .align = how->align};
     run.live++;
     enter_place(id, how->slot);
+    if (constructed) expect_constructed(id, how->slot);
     if (zeroed) {
         touch(block_of(id, how->slot), how->bytes, false);
         size_t dirty = mk_pattern_not_zero(block_of(id, how->slot)->at, how->bytes);
@@ -203,6 +219,7 @@ static void take(uint32_t id, const struct step *how) {
 static void drop(uint32_t id, uint32_t slot) {
     struct held *held = &run.held[id][slot];
     expect_contents(id, slot, held->bytes, "when it is freed");
+    if (run.blocks->made.plan.construct) construct_again(id, slot);
     forget_place(id, slot);
     held->live = false;
     run.live--;

@@ -79,6 +79,7 @@ static int create(const struct mk_stage_plan *plan, struct mk_err *err) {
     cfg.value_bytes = mk_stage.impl->value_bytes;
     cfg.object_bytes = plan->object_bytes;
     cfg.object_align = plan->object_align;
+    cfg.construct = plan->construct;
     void *self = NULL;
     if (mk_stage.impl->create(&self, mk_memory_mem(mk_stage.memory), &cfg, err)) return -1;
     mk_stage.self = self;

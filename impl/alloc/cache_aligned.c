@@ -11,7 +11,8 @@
  *             line: 8 B take 64 B or 128 B, and what the parent leaves unused between such blocks.
  * Limits:     a line is `line` bytes, whatever the machine has: 128 where the adjacent-line prefetcher couples
  *             two; a parent that keeps headers between blocks has these in lines of their own, at best. Good for
- *             a few hot objects that threads write, wasteful for everything else.
+ *             a few hot objects that threads write, wasteful for everything else. reset, mark and rewind of the
+ *             parent are not passed on: what wrappers themselves take lies in it, too. Scopes free block by block.
  */
 #include "../alloc.h"
 

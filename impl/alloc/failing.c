@@ -7,7 +7,8 @@
  * Ordering:   the count alone is shared, and orders nothing but itself.
  * Memory:     64 B an instance, 0 B a block.
  * Limits:     which allocation is the n-th depends on the schedule as soon as threads run; a resize
- *             counts as one allocation.
+ *             counts as one allocation. reset, mark and rewind of the parent are not passed on: what wrappers
+ *             themselves take lies in it, too. Scopes free block by block.
  */
 #include "../alloc.h"
 

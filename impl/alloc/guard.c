@@ -18,6 +18,8 @@
  *             do not show at all. Frees with another size or alignment are refused like foreign ones. Once a
  *             block has left quarantine, its address may be live again, and a second free of it right. A block
  *             that a resize has moved is not put into quarantine. destroy leaves live blocks with the parent.
+ *             reset, mark and rewind of the parent are not passed on: what wrappers themselves take lies in it, too,
+ *             and blocks that are dropped at once could not be looked at. Scopes free block by block.
  */
 #include "../alloc.h"
 

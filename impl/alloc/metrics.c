@@ -15,7 +15,8 @@
  *             the peak is the highest value in that counter's modification order: a block counts after the parent
  *             has given it and until before the parent takes it.
  * Memory:     192 B + 128 B * (threads_max + 1); 0 B a block.
- * Limits:     bytes are those asked for, not those that the parent rounds them to.
+ * Limits:     bytes are those asked for, not those that the parent rounds them to. reset, mark and rewind of the
+ *             parent are not passed on: what wrappers themselves take lies in it, too. Scopes free block by block.
  */
 #include "../alloc.h"
 

@@ -3,13 +3,14 @@
  * Source:     none; malloc-trace-replay, for one, has an allocator that does nothing for this end.
  * Picture:    per thread [ window 128 KiB | room 64 KiB ]: blocks start in the window, at the next cache
  *             line each time, and run into the room; soon one starts where another is still in use.
+ *             Larger ones all start at the same place of a reserve: [ link, rest of a page | 2^n bytes ].
  * Parts:      none.
- * Progress:   wait-free, all operations.
+ * Progress:   wait-free, all operations; but a block above 64 KiB may have to wait for the parent.
  * Ordering:   none. Words are volatile so that each operation keeps a body of its own; threads
  *             scribble on lines of their own.
- * Memory:     (64 B + 192 KiB) * (threads_max + 1), of which the window is touched.
- * Limits:     blocks overlap, so nothing may be kept in them; blocks above 64 KiB are refused; never
- *             ranked, never subtracted.
+ * Memory:     (64 B + 192 KiB) * (threads_max + 1), of which the window is touched; and address space for
+ *             the largest block of each thread, up to four times, once one of more than 64 KiB is asked for.
+ * Limits:     blocks overlap, so nothing may be kept in them; never ranked, never subtracted.
  */
 #include "../alloc.h"
 
@@ -19,8 +20,16 @@
 #define NULL_ROOM_BYTES 65536
 #define NULL_AREA_BYTES (NULL_WINDOW_BYTES + NULL_ROOM_BYTES)
 
+/* Where large blocks are: address space of the parent's, of which the system gives what is touched. Earlier ones,
+ * which were too small, stay until the end: blocks in them may be in use. */
+struct null_reserve {
+    struct null_reserve *earlier;
+    size_t bytes; /* behind the first page */
+};
+
 struct null_line {
     unsigned char *area;
+    struct null_reserve *reserve;
     volatile uint32_t next; /* offset into the window */
     volatile uint32_t freed;
 } MK_ALIGNED(MK_CACHE_LINE);
@@ -35,6 +44,12 @@ struct mk_alloc {
 static void null_destroy(struct mk_alloc *null) {
     struct mk_mem *parent = null->parent;
     size_t areas_bytes = null->lines * (size_t)NULL_AREA_BYTES;
+    for (uint32_t i = 0; null->line && i < null->lines; i++) {
+        for (struct null_reserve *reserve = null->line[i].reserve, *earlier; reserve; reserve = earlier) {
+            earlier = reserve->earlier;
+            mk_mem_free(parent, NULL, reserve, NULL_ALIGN + reserve->bytes, NULL_ALIGN);
+        }
+    }
     if (null->areas) mk_mem_free(parent, NULL, null->areas, areas_bytes, NULL_ALIGN);
     if (null->line) mk_mem_free(parent, NULL, null->line, null->lines * sizeof *null->line, MK_CACHE_LINE);
     mk_mem_free(parent, NULL, null, sizeof *null, _Alignof(struct mk_alloc));
@@ -61,20 +76,39 @@ static inline struct null_line *null_line_of(struct mk_alloc *null, struct mk_th
     return &null->line[me ? me->id : null->lines - 1];
 }
 
+/* Returns the place of large blocks, made larger if need be. */
+static MK_NOINLINE void *null_alloc_large(struct mk_alloc *null, struct null_line *line, struct mk_thread *me,
+                                          size_t bytes) {
+    size_t room = NULL_ROOM_BYTES;
+    if (line->reserve && line->reserve->bytes >= bytes) return (unsigned char *)line->reserve + NULL_ALIGN;
+    if (bytes > SIZE_MAX / 4) return NULL;
+    while (room < bytes) room *= 2;
+    struct null_reserve *reserve =
+        (struct null_reserve *)mk_mem_alloc(null->parent, me, NULL_ALIGN + room, NULL_ALIGN);
+    if (!reserve) return NULL;
+    reserve->earlier = line->reserve;
+    reserve->bytes = room;
+    line->reserve = reserve;
+    return (unsigned char *)reserve + NULL_ALIGN;
+}
+
 /* LIN alloc: none, nothing is shared. */
 static inline void *null_alloc(struct mk_alloc *null, struct mk_thread *me, size_t bytes, size_t align) {
     struct null_line *line = null_line_of(null, me);
-    if (MK_UNLIKELY(bytes > NULL_ROOM_BYTES)) return NULL;
+    if (MK_UNLIKELY(bytes > NULL_ROOM_BYTES)) return null_alloc_large(null, line, me, bytes);
     uint32_t at = line->next & (uint32_t)-align & (NULL_WINDOW_BYTES - 1);
     line->next = at + MK_CACHE_LINE;
     return line->area + at;
 }
 
-/* Not cleared, and not moved below: nothing is what a floor does. */
+/* Not cleared, and not moved below but where it has to be: nothing is what a floor does. */
 static inline void *null_resize(struct mk_alloc *null, struct mk_thread *me, void *block, size_t old_bytes,
                                 size_t old_align, size_t bytes, size_t align) {
-    (void)null, (void)me, (void)old_bytes, (void)old_align, (void)align;
-    return bytes <= NULL_ROOM_BYTES ? block : NULL;
+    struct null_line *line = null_line_of(null, me);
+    (void)old_bytes, (void)old_align;
+    bool is_own = (uintptr_t)block - (uintptr_t)line->area < NULL_WINDOW_BYTES; /* nobody else writes there */
+    if (MK_LIKELY(is_own && bytes <= NULL_ROOM_BYTES && (uintptr_t)block % align == 0)) return block;
+    return null_alloc(null, me, bytes, align);
 }
 
 /* LIN free: none, nothing is shared. */

@@ -13,7 +13,8 @@
  * Limits:     foreign and double frees are not noticed (alloc/guard does). destroy gives back its own memory
  *             alone: what has leaked stays with the parent, where whoever counts the parent's blocks finds it.
  *             Before that, walk names every live block, and stats the largest one of them. A block may be asked
- *             for at any alignment up to 4096.
+ *             for at any alignment up to 4096. reset, mark and rewind of the parent are not passed on: what wrappers
+ *             themselves take lies in it, too. Scopes free block by block.
  */
 #include "../alloc.h"
 

@@ -260,6 +260,28 @@ def make_stalled(names=("reclaim/alpha", "reclaim/beta", "reclaim/gamma[fence=sy
     return result.file
 
 
+def make_course(names=("alloc/alpha", "alloc/beta[size=4]", "alloc/gamma"), kept=0, threads=2):
+    """What three allocators make of memory: one gives back at once, one later, one keeps it all."""
+    result = Result("test-course", "test data: resident bytes over a course")
+    result.file["workload"]["kind"] = result.file["plan"]["kind"] = "alloc"
+    result.group(threads)
+    live = [min(step, 16) * 500_000 for step in range(65)]
+    for number, name in enumerate(names):
+        result.cell(name, 20 + number, bytes_per_element=50 + number)
+        rss = [int(value * (1.1 + 0.2 * number)) + 100_000 for value in live]
+        after = [rss[-1] // 10 + kept, rss[-1] // 10 + kept, rss[-1] // 10 + kept]
+        if number % 3:
+            after[0] = rss[-1]
+        if number % 3 == 2:
+            after = [rss[-1]] * 3
+        for memory in result.file["cells"][-1]["memory"]:
+            memory.update(peak_live_bytes=max(live), peak_rss_bytes=max(rss), course_ops=[1000 * step for step in range(65)],
+                          course_live_bytes=live, course_rss_bytes=rss, drain_live_bytes=kept,
+                          drain_at_ns=[200, 100_000_500, 1_000_001_000], drain_rss_bytes=after)
+    result.cell("alloc/null", 1.1, floor=True)
+    return result.file
+
+
 def make_doubling(names=("map/alpha", "map/beta[shards=4]", "map/gamma+reclaim/one"), sizes=8):
     """Eight sizes over a doubling: tables that double at different sizes, one whose bytes nobody sees."""
     counts = [round(2**(17 + number / sizes)) for number in range(sizes)]

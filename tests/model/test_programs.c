@@ -282,7 +282,7 @@ TEST(what_cannot_be_made_is_refused_with_a_reason) {
                    {"map/mutexes@8/schedules/1", "mutex"},
                    {"map/*@8/schedules/1", "is not one composition"},
                    {"map/null@8/schedules/1", "floor"},
-                   {"map/mutex+alloc/slab@8/schedules/1", "does not claim"},
+                   {"map/mutex+alloc/pool@8/schedules/1", "does not claim"},
                    {"map/mutex@8/map_insert_once/1", "does not offer insert_if_absent"},
                    {"litmus/map_put_put/1", "has no oracle"}};
     open_registry();

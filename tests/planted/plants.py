@@ -29,7 +29,8 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 # Oracles that have but one thread.
 ALONE = {
     "map": ["model", "growth", "collisions", "scan", "batch", "no_memory", "held"],
-    "alloc": ["blocks", "orders", "crumbs", "reset", "scopes", "reuse", "refusals", "strays", "no_memory", "batch"],
+    "alloc": ["blocks", "orders", "crumbs", "reset", "scopes", "reuse", "refusals", "strays",
+              "constructed", "no_memory", "batch"],
     "reclaim": ["model", "batch", "no_memory", "bounded", "held"],
     "stack": ["model", "growth", "batch", "no_memory", "held"],
     "list": ["model", "order", "batch", "no_memory", "held"],
