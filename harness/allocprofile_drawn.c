@@ -14,7 +14,8 @@
 #include "allocprofile_parts.h"
 
 #define ENDLESS_ALLOCS 1e5   /* a block is resized so often, on average: it has no end */
-#define TRIES 32             /* to find a thread that frees another one's block, before all are looked at */
+#define TRIES 32             /* to find a thread that frees another one's block, before ... */
+#define LOOKS 1024           /* ... so many are looked at, one after the other */
 #define NEVER 0x1p80         /* so long that anything else comes first */
 #define FOREVER UINT64_MAX
 #define END (UINT64_MAX - 1) /* after all allocations */
@@ -272,7 +273,8 @@ static bool can_free(const struct drawn *d, uint32_t thread, uint32_t owner, uin
     return thread != owner && !t->ended && t->begins <= due && due <= t->ends;
 }
 
-/* Returns a thread that frees a block of another one when it is due, or the owner: there is none. */
+/* Returns a thread that frees a block of another one when it is due, or the owner: none is found, of some that are
+ * drawn and some that follow each other. */
 static uint32_t draw_freer(struct drawn *d, uint32_t owner, uint64_t due) {
     double all = d->takes_up_to[d->threads - 1];
     uint32_t first;
@@ -287,11 +289,11 @@ static uint32_t draw_freer(struct drawn *d, uint32_t owner, uint64_t due) {
         if (can_free(d, low, owner, due)) return low;
     }
     first = (uint32_t)mk_rng_below(&d->out->rng, d->threads);
-    for (uint32_t i = 0; i < d->threads; i++) {
+    for (uint32_t i = 0; i < d->threads && i < LOOKS; i++) {
         uint32_t thread = (first + i) % d->threads;
         if (d->thread[thread].takes > 0 && can_free(d, thread, owner, due)) return thread;
     }
-    for (uint32_t i = 0; i < d->live_n; i++) {
+    for (uint32_t i = 0; i < d->live_n && i < LOOKS; i++) {
         if (can_free(d, d->live[i], owner, d->out->clock)) return d->live[i];
     }
     return owner;
