@@ -3,7 +3,7 @@
  * bug:       after the swap, its blocks are handed out twice
  * finds:     blocks | orders | reset | reuse | no_memory | batch | constructed | threads | handover | births |
  *            footprint | alloc_*
- * rule:      oracle
+ * rule:      oracle | tsan/data-race
  * flavours:  release debug asan tsan
  * pressure:  any
  * single:    fails
