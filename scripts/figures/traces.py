@@ -52,8 +52,9 @@ def recording(bench, page, trace):
 
 
 def peak_over_live(cell):
-    ratios = [sample["peak_rss_bytes"] / sample["peak_live_bytes"] for sample in cell["memory"]]
-    return f"{statistics.median(ratios):.2f}"
+    """The floor has none: its blocks overlap."""
+    ratios = [sample["peak_rss_bytes"] / sample["peak_live_bytes"] for sample in cell["memory"] if sample["peak_rss_bytes"]]
+    return f"{statistics.median(ratios):.2f}" if ratios else "-"
 
 
 def replaying(bench, page, trace):
